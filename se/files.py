@@ -1,0 +1,223 @@
+"""Files as the programs use them: `-` for the standard streams, append, follow, whole replacement.
+
+Reading is a generator of chunks that never blocks for longer than `POLL_S`, so that whoever loops
+over it can look at the clock and at Ctrl-C between two chunks:
+
+    bytes   what was read
+    b""     nothing new at the moment
+    None    what follows belongs to another stream: the file was truncated or replaced
+
+It ends with the input, or never where the input is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, BinaryIO
+
+from se.errors import InputError, OutputError
+
+CHUNK = 1 << 16
+POLL_S = 0.05
+STDIN = "-"
+STDOUT = "-"
+
+
+def open_input(path: str | None) -> BinaryIO:
+    """Open a file for reading, unbuffered; `-` and None are stdin. Raises InputError."""
+    if path in (None, STDIN):
+        if sys.stdin is None:
+            raise InputError("stdin is closed")
+        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    assert path is not None
+    try:
+        return open(path, "rb", buffering=0)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+
+
+def open_output(path: str | None, *, append: bool = False, lines: bool = False) -> BinaryIO:
+    """Open a file for writing; `-` and None are stdout. Raises OutputError.
+
+    With `append` and `lines`, a last line that a crash cut short is ended first, so that the
+    next one starts on its own.
+    """
+    if path in (None, STDOUT):
+        if sys.stdout is None:
+            raise OutputError("stdout is closed")
+        return open(sys.stdout.fileno(), "wb", closefd=False)
+    assert path is not None
+    try:
+        file = open(path, "ab" if append else "wb")
+        if append and lines and not _ends_with_newline(path):
+            file.write(b"\n")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+    return file
+
+
+def _ends_with_newline(path: str) -> bool:
+    """Whether a regular file is empty or its last byte ends a line."""
+    if not os.path.isfile(path) or os.path.getsize(path) == 0:
+        return True
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def refuse_same_file(*paths: str | None) -> None:
+    """Raise OutputError where two of the paths name one regular file: it would eat itself."""
+    seen: dict[tuple[int, int] | str, str] = {}
+    for path in paths:
+        if path in (None, STDIN):
+            continue
+        assert path is not None
+        identity = _identity(path)
+        if identity in seen:
+            raise OutputError(f"{path}: is the same file as {seen[identity]}")
+        if identity is not None:
+            seen[identity] = path
+
+
+def _identity(path: str) -> tuple[int, int] | str | None:
+    """What tells a file from others; None for what is no regular file (terminals, /dev/null)."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | None]:
+    """Read a file or stdin; with `follow`, wait for what is appended to a file, as tail -f does.
+
+    A pipe ends when its writer closes it, followed or not. The input is opened by this call,
+    not by the first step, so that a missing file is known before any output is made.
+    Raises InputError.
+    """
+    file = open_input(path)
+    mode = os.fstat(file.fileno()).st_mode
+    name = path or "stdin"
+    if stat.S_ISDIR(mode):
+        file.close()
+        raise InputError(f"{name}: is a directory")
+    if not stat.S_ISREG(mode):
+        return _read_waiting(file, name)
+    return _follow(file, None if path == STDIN else path) if follow else _read(file, name)
+
+
+def _read(file: BinaryIO, name: str) -> Iterator[bytes | None]:
+    """Read to the end."""
+    with file:
+        while chunk := _read_once(file, name):
+            yield chunk
+
+
+def _read_waiting(file: BinaryIO, name: str) -> Iterator[bytes | None]:
+    """Read a pipe, a terminal or another thing that has to be waited for."""
+    with file:
+        while True:
+            if not select.select([file], [], [], POLL_S)[0]:
+                yield b""
+                continue
+            chunk = _read_once(file, name)
+            if not chunk:
+                return
+            yield chunk
+
+
+def _read_once(file: BinaryIO, name: str) -> bytes:
+    try:
+        return file.read(CHUNK) or b""
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from error
+
+
+def _follow(file: BinaryIO, path: str | None) -> Iterator[bytes | None]:
+    """Read for ever; without a path (stdin redirected from a file) only truncation is seen."""
+    name = path or "stdin"
+    while True:
+        with file:
+            yield from _read_until_replaced(file, path, name)
+        yield None
+        assert path is not None
+        file = open_input(path)
+
+
+def _read_until_replaced(file: BinaryIO, path: str | None, name: str) -> Iterator[bytes | None]:
+    """Read what there is and what comes, until `path` is another file that can be opened."""
+    while True:
+        replaced = path is not None and _is_replaced(file, path)
+        if chunk := _read_once(file, name):
+            yield chunk
+        elif os.fstat(file.fileno()).st_size < file.tell():
+            file.seek(0)
+            yield None
+        elif replaced:  # looked at before the last read: nothing was written in between
+            return
+        else:
+            _sleep()
+            yield b""
+
+
+def _is_replaced(file: BinaryIO, path: str) -> bool:
+    """Whether the name stands for another file by now; a missing one may still come back."""
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
+
+
+def _sleep() -> None:
+    """Wait a moment; a signal's handler runs, but the wait is not cut short by it."""
+    select.select([], [], [], POLL_S)
+
+
+@contextlib.contextmanager
+def replace_file(path: str, *, mode: int | None = None) -> Iterator[IO[bytes]]:
+    """Write a file anew so that a reader, or a crash, meets the old one or the new one whole.
+
+    The block writes to a temporary file beside it, which is synced and renamed at the end, and
+    removed where the block raises. The permissions are `mode`, or those of the existing file, or
+    what a new file gets; the owner of an existing file is kept where that is permitted.
+    Raises OutputError.
+    """
+    path = os.path.realpath(path)
+    try:
+        descriptor, temporary = tempfile.mkstemp(
+            dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}."
+        )
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            _adopt(descriptor, path, mode)
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException as error:
+        os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OutputError(f"{path}: {error.strerror}") from error
+        raise
+
+
+def _adopt(descriptor: int, path: str, mode: int | None) -> None:
+    """Give the new file the mode asked for, or mode and owner of the one that it replaces."""
+    try:
+        old = os.stat(path)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(descriptor, 0o666 & ~umask if mode is None else mode)
+        return
+    with contextlib.suppress(PermissionError):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode) if mode is None else mode)

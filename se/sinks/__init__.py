@@ -1,0 +1,1 @@
+"""Where decoded data goes: one module a kind of output."""

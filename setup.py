@@ -1,0 +1,49 @@
+"""Installs the package `se` and the seven programs, as `semonitor` and as `semonitor.py`."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+PROGRAMS = [
+    "semonitor",
+    "seextract",
+    "sekey",
+    "se2state",
+    "se2csv",
+    "se2graphite",
+    "pickle2graphite",
+]
+PRESENT = [program for program in PROGRAMS if (HERE / f"{program}.py").exists()]
+
+setup(
+    name="solaredge-monitoring",
+    version=re.search(r'__version__ = "(.+)"', (HERE / "se/__init__.py").read_text())[1],
+    description="Read the data of SolarEdge inverters and optimizers in their own protocol",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    packages=find_packages(include=["se", "se.*"]),
+    py_modules=PRESENT,
+    scripts=[f"{program}.py" for program in PRESENT],
+    entry_points={"console_scripts": [f"{program} = {program}:main" for program in PRESENT]},
+    install_requires=[
+        "dpkt>=1.9.8,<2",
+        # the maintained continuation of netifaces, under the same import name, with wheels
+        "netifaces-plus>=0.12,<1",
+        "orjson>=3.8,<4",
+        "pycryptodome>=3.15,<5",
+        "pyserial>=3.5,<4",
+    ],
+    extras_require={
+        "test": [
+            "coverage[toml]>=7.4,<8",
+            "hypothesis>=6.100,<7",
+            "mypy>=1.11,<3",
+            "pytest>=8,<10",
+            "ruff>=0.6,<1",
+            "types-pyserial>=3.5",
+        ],
+    },
+)
