@@ -1,0 +1,100 @@
+"""What telemetry tells: a table for each record type, and the published form of a message.
+
+A new device type is one table and one line in `RECORD_TYPES`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from se.records.batteries import BATTERY
+from se.records.events import EVENT
+from se.records.field import format_id
+from se.records.inverters import ONE_PHASE, THREE_PHASE
+from se.records.meters import METER
+from se.records.optimizers import COMPACT_OPTIMIZER, OPTIMIZER, S_SERIES_OPTIMIZER
+from se.records.table import Record, Zone
+from se.records.unknown import unknown_table
+
+RECORD_TYPES = {
+    table.number: table
+    for table in (
+        OPTIMIZER,
+        ONE_PHASE,
+        THREE_PHASE,
+        METER,
+        BATTERY,
+        COMPACT_OPTIMIZER,
+        S_SERIES_OPTIMIZER,
+        EVENT,
+    )
+}
+
+_HEADER = struct.Struct("<HLH")  # type, ID, length of what follows
+
+
+class Telemetry(NamedTuple):
+    """The published form of one message.
+
+    `lines` are the JSON objects: one, or more if a device occurs several times; none without
+    records. `types` are the record types in order, `problems` what is wrong, in words.
+    """
+
+    lines: list[Record]
+    types: list[int]
+    problems: list[str]
+
+
+def parse_telemetry(payload: bytes, zone: Zone) -> Telemetry:
+    """Decode the payload of a SERVER_POST_DATA message; never raises on bytes.
+
+    A record that is not known, cut short or impossible does not hide the others.
+    """
+    telemetry = Telemetry([], [], [])
+    seen: dict[tuple[str, str, str], int] = {}
+    start, end = 0, len(payload)
+    while end - start >= _HEADER.size:
+        number, device_id, length = _HEADER.unpack_from(payload, start)
+        start += _HEADER.size
+        device = format_id(device_id)
+        if length > end - start:
+            telemetry.problems.append(
+                f"record 0x{number:04x} of {device} has {end - start} of its {length} bytes"
+            )
+        table = RECORD_TYPES.get(number) or unknown_table(number)
+        record = table.decode(device, payload[start : start + length], zone)
+        start += length
+        telemetry.types.append(number)
+        label = table.label(record) if table.label else ""
+        path = (table.group, device, label)
+        # a device that occurs for the n-th time belongs to the n-th line
+        row = seen[path] = seen.get(path, -1) + 1
+        _place(telemetry.lines, row, path, record)
+    if start < end:
+        telemetry.problems.append(f"{end - start} bytes behind the last record")
+    return telemetry
+
+
+def _place(lines: list[Record], row: int, path: tuple[str, str, str], record: Record) -> None:
+    """Put a record into a line, which may be the next one; without a label it is the device's."""
+    if row == len(lines):
+        lines.append({"inverters": {}, "optimizers": {}, "events": {}})
+    group, device, label = path
+    place = lines[row].setdefault(group, {})
+    if label:
+        place.setdefault(device, {})[label] = record
+    else:
+        place[device] = record
+
+
+def format_record(number: int, device_id: int, values: Mapping[str, Any]) -> bytes:
+    """A record with its header, from published values, for a type that has a table."""
+    raw = RECORD_TYPES[number].encode(values)
+    return _HEADER.pack(number, device_id, len(raw)) + raw
+
+
+def format_telemetry(records: Iterable[tuple[int, int, Mapping[str, Any]]]) -> bytes:
+    """The payload of a message: the inverse of `parse_telemetry`, from (type, ID, values)."""
+    return b"".join(format_record(*record) for record in records)
