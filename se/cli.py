@@ -34,6 +34,7 @@ PARSED = 14
 RAW = logging.DEBUG
 _LEVELS = (logging.WARNING, OPERATIONS, MESSAGES, PARSED, RAW)
 
+LOG_STREAMS = ("stdout", "stderr", "syslog")  # any other target of the log is a file
 SYSLOG_SOCKETS = ("/dev/log", "/var/run/syslog", "/var/run/log")
 
 
@@ -70,7 +71,7 @@ def run(
     try:
         return work(options)
     except SolarEdgeError as error:
-        _complain(f"{parser.prog}: {error}")
+        complain(f"{parser.prog}: {error}")
         return error.exit_code
     except BrokenPipeError:
         _abandon_stdout()
@@ -79,7 +80,7 @@ def run(
         return 128 + signal.SIGINT
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{parser.prog}: {where}{error.strerror or error}")
+        complain(f"{parser.prog}: {where}{error.strerror or error}")
         return 1
 
 
@@ -89,7 +90,8 @@ def _abandon_stdout() -> None:
         os.dup2(nowhere.fileno(), 1)
 
 
-def _complain(line: str) -> None:
+def complain(line: str) -> None:
+    """Tell the user on stderr, if there is one."""
     if sys.stderr is not None:
         sys.stderr.write(f"{line}\n")
 
@@ -187,7 +189,7 @@ class _LogTrouble:
     def __call__(self, record: logging.LogRecord) -> None:
         trouble = sys.exc_info()[1]
         if not self._told and not isinstance(trouble, BrokenPipeError):
-            _complain(f"cannot write the log to {self._target}: {trouble}")
+            complain(f"cannot write the log to {self._target}: {trouble}")
         self._told = True
 
 

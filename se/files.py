@@ -13,13 +13,16 @@ It ends with the input, or never where the input is followed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from io import FileIO
+from typing import IO
 
 from se.errors import InputError, OutputError
 
@@ -29,37 +32,70 @@ STDIN = "-"
 STDOUT = "-"
 
 
-def open_input(path: str | None) -> BinaryIO:
+def display_name(path: str | None) -> str:
+    """What an input is called in messages."""
+    return "stdin" if path is None or path == STDIN else path
+
+
+def open_input(path: str | None) -> FileIO:
     """Open a file for reading, unbuffered; `-` and None are stdin. Raises InputError."""
-    if path in (None, STDIN):
+    if path is None or path == STDIN:
         if sys.stdin is None:
             raise InputError("stdin is closed")
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-    assert path is not None
     try:
         return open(path, "rb", buffering=0)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
-def open_output(path: str | None, *, append: bool = False, lines: bool = False) -> BinaryIO:
+class Output:
+    """A file or stdout to write to, unbuffered: what `write` returned from is with the system."""
+
+    def __init__(self, file: FileIO, name: str):
+        self.name = name
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Write all of it. Raises OutputError, and BrokenPipeError where nobody reads any more."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"{self.name}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file, if it is one."""
+        self._file.close()
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def open_output(path: str | None, *, append: bool = False, lines: bool = False) -> Output:
     """Open a file for writing; `-` and None are stdout. Raises OutputError.
 
     With `append` and `lines`, a last line that a crash cut short is ended first, so that the
     next one starts on its own.
     """
-    if path in (None, STDOUT):
+    if path is None or path == STDOUT:
         if sys.stdout is None:
             raise OutputError("stdout is closed")
-        return open(sys.stdout.fileno(), "wb", closefd=False)
-    assert path is not None
+        return Output(open(sys.stdout.fileno(), "wb", buffering=0, closefd=False), "stdout")
     try:
-        file = open(path, "ab" if append else "wb")
-        if append and lines and not _ends_with_newline(path):
-            file.write(b"\n")
+        cut = append and lines and not _ends_with_newline(path)
+        output = Output(open(path, "ab" if append else "wb", buffering=0), path)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from error
-    return file
+    if cut:
+        output.write(b"\n")
+    return output
 
 
 def _ends_with_newline(path: str) -> bool:
@@ -75,9 +111,8 @@ def refuse_same_file(*paths: str | None) -> None:
     """Raise OutputError where two of the paths name one regular file: it would eat itself."""
     seen: dict[tuple[int, int] | str, str] = {}
     for path in paths:
-        if path in (None, STDIN):
+        if path is None or path == STDIN:
             continue
-        assert path is not None
         identity = _identity(path)
         if identity in seen:
             raise OutputError(f"{path}: is the same file as {seen[identity]}")
@@ -103,23 +138,35 @@ def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | N
     """
     file = open_input(path)
     mode = os.fstat(file.fileno()).st_mode
-    name = path or "stdin"
+    name = display_name(path)
     if stat.S_ISDIR(mode):
         file.close()
         raise InputError(f"{name}: is a directory")
     if not stat.S_ISREG(mode):
         return _read_waiting(file, name)
-    return _follow(file, None if path == STDIN else path) if follow else _read(file, name)
+    return _follow(file, name) if follow else _read(file, name)
 
 
-def _read(file: BinaryIO, name: str) -> Iterator[bytes | None]:
+def peek(chunks: Iterator[bytes | None], size: int) -> tuple[bytes, Iterator[bytes | None]]:
+    """The first bytes of a stream (fewer than `size` if it is shorter), and the stream again."""
+    taken: list[bytes | None] = []
+    start = b""
+    for chunk in chunks:
+        taken.append(chunk)
+        start = start + chunk if chunk is not None else b""
+        if len(start) >= size:
+            break
+    return start, itertools.chain(filter(lambda chunk: chunk != b"", taken), chunks)
+
+
+def _read(file: FileIO, name: str) -> Iterator[bytes | None]:
     """Read to the end."""
     with file:
         while chunk := _read_once(file, name):
             yield chunk
 
 
-def _read_waiting(file: BinaryIO, name: str) -> Iterator[bytes | None]:
+def _read_waiting(file: FileIO, name: str) -> Iterator[bytes | None]:
     """Read a pipe, a terminal or another thing that has to be waited for."""
     with file:
         while True:
@@ -132,51 +179,47 @@ def _read_waiting(file: BinaryIO, name: str) -> Iterator[bytes | None]:
             yield chunk
 
 
-def _read_once(file: BinaryIO, name: str) -> bytes:
+def _read_once(file: FileIO, name: str) -> bytes:
     try:
         return file.read(CHUNK) or b""
     except OSError as error:
         raise InputError(f"{name}: {error.strerror}") from error
 
 
-def _follow(file: BinaryIO, path: str | None) -> Iterator[bytes | None]:
-    """Read for ever; without a path (stdin redirected from a file) only truncation is seen."""
-    name = path or "stdin"
+def _follow(file: FileIO, name: str) -> Iterator[bytes | None]:
+    """Read for ever, going on with the file that takes the name of this one."""
     while True:
         with file:
-            yield from _read_until_replaced(file, path, name)
+            yield from _read_until_replaced(file, name)
         yield None
-        assert path is not None
-        file = open_input(path)
+        file = open_input(name)
 
 
-def _read_until_replaced(file: BinaryIO, path: str | None, name: str) -> Iterator[bytes | None]:
-    """Read what there is and what comes, until `path` is another file that can be opened."""
+def _read_until_replaced(file: FileIO, name: str) -> Iterator[bytes | None]:
+    """Read what there is and what comes, until `name` is another file."""
     while True:
-        replaced = path is not None and _is_replaced(file, path)
+        replaced = _is_replaced(file, name)
         if chunk := _read_once(file, name):
             yield chunk
         elif os.fstat(file.fileno()).st_size < file.tell():
             file.seek(0)
             yield None
-        elif replaced:  # looked at before the last read: nothing was written in between
+        elif replaced:  # asked before the last read: nothing was written in between
             return
         else:
-            _sleep()
             yield b""
+            time.sleep(POLL_S)
 
 
-def _is_replaced(file: BinaryIO, path: str) -> bool:
-    """Whether the name stands for another file by now; a missing one may still come back."""
+def _is_replaced(file: FileIO, name: str) -> bool:
+    """Whether the name stands for another file by now; a missing one may still come back.
+
+    Stdin that is redirected from a file has no name that could.
+    """
     try:
-        return not os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+        return not os.path.samestat(os.fstat(file.fileno()), os.stat(name))
     except OSError:
         return False
-
-
-def _sleep() -> None:
-    """Wait a moment; a signal's handler runs, but the wait is not cut short by it."""
-    select.select([], [], [], POLL_S)
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ ONE_PHASE = Table(
         Field("Pac", F32, "W", "active power"),
         Field("Sac", F32, "VA", "apparent power"),
         Field("Qac", F32, "var", "reactive power"),
-        hole(12, "records of 104 bytes end within"),
+        hole(12, "no longer in records of 104 bytes"),
         hole(4, "Etot as an integer"),
         hole(4),
         hole(72, "only in records of 196 bytes"),

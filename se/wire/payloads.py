@@ -23,7 +23,7 @@ class Layout(NamedTuple):
 
 _TIME = Layout("<Ll", ("time", "offset"))  # UTC seconds, seconds of the zone's offset
 
-LAYOUTS = {
+LAYOUTS: dict[int, Layout] = {
     Function.PARAMS_GET_SINGLE: Layout("<H", ("parameter",)),
     Function.PARAMS_SET_SINGLE: Layout("<HL", ("parameter", "value")),
     Function.RESP_PARAMS_SINGLE: Layout("<LH", ("value", "type")),
@@ -45,16 +45,16 @@ def parse_payload(function: int, payload: bytes) -> dict[str, Any]:
     if function == Function.RESP_POLESTAR_GET_STATUS:
         words = struct.unpack_from(f"<{len(payload) // 2}H", payload)
         return {"status": list(words)}
-    layout = LAYOUTS.get(function)  # type: ignore[call-overload]
+    layout = LAYOUTS.get(function)
     if layout is None or len(payload) < struct.calcsize(layout.code):
         return {"data": payload.hex()} if payload else {}
     values = struct.unpack_from(layout.code, payload)
-    fields = {
+    fields: dict[str, Any] = {
         name: None if value == NOT_REPORTED else value
         for name, value in zip(layout.names, values, strict=True)
     }
     if function == Function.RESP_MISC_GET_VER:
-        fields = {"version": "{major:04d}.{minor:04d}".format(**fields)}
+        fields = {"version": f"{values[0]:04d}.{values[1]:04d}"}
     more = payload[struct.calcsize(layout.code) :]
     return fields | {"more": more.hex()} if more else fields
 
