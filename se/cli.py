@@ -214,10 +214,12 @@ class _SyslogHandler(logging.Handler):
 
         for path in SYSLOG_SOCKETS:
             if os.path.exists(path):
+                handler = SysLogHandler(path)
                 try:
-                    return SysLogHandler(path)
+                    handler.socket.getpeername()
+                    return handler
                 except OSError:  # a socket that nobody serves is no syslog
-                    continue
+                    handler.close()
         return logging.StreamHandler(sys.stderr)
 
     def close(self) -> None:

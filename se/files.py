@@ -137,12 +137,8 @@ def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | N
     Raises InputError.
     """
     file = open_input(path)
-    mode = os.fstat(file.fileno()).st_mode
     name = display_name(path)
-    if stat.S_ISDIR(mode):
-        file.close()
-        raise InputError(f"{name}: is a directory")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return _read_waiting(file, name)
     return _follow(file, name) if follow else _read(file, name)
 

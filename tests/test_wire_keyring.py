@@ -1,0 +1,168 @@
+"""Which key fits which session."""
+
+import random
+
+from se.wire.crypto import Cipher
+from se.wire.keyring import MAX_SESSIONS, SESSIONS_PER_INVERTER, Keyring, Locked, SetKey
+from se.wire.message import Message
+from tests.captures import ENCRYPTED, SET_KEY, TRIPLE_KEY
+
+A, B = 0x7F101234, 0x7F105678
+KEY_A, KEY_B, KEY_C = (bytes([number]) * 16 for number in (1, 2, 3))
+SOURCE = random.Random(7)
+
+
+def opening() -> bytes:
+    return SOURCE.randbytes(34)
+
+
+def encrypted(key: bytes, set_key: bytes, sequence: int = 1, source: int = A) -> bytes:
+    message = Message(sequence, source, 0xFFFFFFFE, 0x0500, b"data")
+    return Cipher(key, set_key).encrypt(message, 1, SOURCE.randbytes(20)).payload
+
+
+def test_the_real_session_opens_with_its_key_among_others() -> None:
+    keyring = Keyring({}, [KEY_A, TRIPLE_KEY])
+    opened = Message.parse(SET_KEY)
+    keyring.open_session(opened.source, opened.payload)
+    decrypted = keyring.decrypt(Message.parse(ENCRYPTED).payload)
+    assert decrypted is not None
+    assert decrypted[0].function == 0x0080
+    assert decrypted[1] == 0x7F104920
+
+
+def test_several_sessions_are_told_apart_by_the_inner_message() -> None:
+    keyring = Keyring({A: KEY_A}, [KEY_C, KEY_B])
+    set_a, set_b = opening(), opening()
+    keyring.open_session(A, set_a)
+    keyring.open_session(B, set_b)
+    for _ in range(3):
+        decrypted_a = keyring.decrypt(encrypted(KEY_A, set_a))
+        decrypted_b = keyring.decrypt(encrypted(KEY_B, set_b, source=B))
+        assert decrypted_a is not None and decrypted_a[1] == A
+        assert decrypted_b is not None and decrypted_b[1] == B
+
+
+def test_a_late_message_of_the_session_before_is_still_decrypted() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    sessions = [opening() for _ in range(SESSIONS_PER_INVERTER + 1)]
+    for session in sessions:
+        keyring.open_session(A, session)
+    assert keyring.decrypt(encrypted(KEY_A, sessions[0])) is None
+    assert keyring.decrypt(encrypted(KEY_A, sessions[1])) is not None
+
+
+def test_a_key_of_another_inverter_is_not_tried() -> None:
+    keyring = Keyring({B: KEY_A}, [])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    assert keyring.decrypt(encrypted(KEY_A, set_key)) is None
+    assert keyring.why_locked() == (Locked.NO_KEY, A)
+    assert keyring.cipher(A) is None
+
+
+def test_without_keys_that_is_the_reason() -> None:
+    assert Keyring({}, []).why_locked() == (Locked.NO_KEY, None)
+
+
+def test_a_session_that_began_before_us_is_waited_for() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    assert keyring.decrypt(encrypted(KEY_A, opening())) is None
+    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+
+
+def test_a_key_that_does_not_fit_is_said_of_its_inverter() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    assert keyring.decrypt(encrypted(KEY_B, set_key)) is None
+    assert keyring.why_locked() == (Locked.WRONG_KEY, A)
+
+
+def test_a_key_that_fitted_once_is_not_blamed_for_another_inverters_messages() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
+    keyring.open_session(A, opening())
+    assert keyring.decrypt(encrypted(KEY_B, opening())) is None
+    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+
+
+def test_of_two_inverters_the_one_whose_key_does_not_fit_is_named() -> None:
+    keyring = Keyring({A: KEY_A, B: KEY_B}, [])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
+    keyring.open_session(B, opening())
+    assert keyring.why_locked() == (Locked.WRONG_KEY, B)
+    cipher = keyring.cipher(A)
+    assert cipher is not None and cipher.key == KEY_A
+
+
+def test_a_repeated_opening_gives_the_next_key_its_turn() -> None:
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    set_key = opening()
+    turns = []
+    for _ in range(3):
+        keyring.open_session(A, set_key)
+        cipher = keyring.cipher(A)
+        assert cipher is not None
+        turns.append(cipher.key)
+    assert turns == [KEY_A, KEY_B, KEY_A]
+    assert keyring.decrypt(encrypted(KEY_B, set_key)) is not None
+    for _ in range(2):
+        keyring.open_session(A, set_key)
+        cipher = keyring.cipher(A)
+        assert cipher is not None and cipher.key == KEY_B
+
+
+def test_a_proven_key_is_the_inverters_own_from_then_on() -> None:
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    first, second = opening(), opening()
+    keyring.open_session(A, first)
+    assert keyring.decrypt(encrypted(KEY_B, first)) is not None
+    keyring.open_session(A, second)
+    assert keyring.decrypt(encrypted(KEY_A, second)) is None
+    assert keyring.decrypt(encrypted(KEY_B, second)) is not None
+
+
+def test_sessions_survive_a_restart_with_the_key_that_fitted_first() -> None:
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    set_key = opening()
+    assert not keyring.changed
+    keyring.open_session(A, set_key)
+    assert keyring.changed
+    assert keyring.stored_sessions == [SetKey(A, set_key, "")]
+    keyring.decrypt(encrypted(KEY_B, set_key))
+    [stored] = keyring.stored_sessions
+    assert stored.check
+
+    restarted = Keyring({}, [KEY_A, KEY_B])
+    restarted.restore([stored])
+    assert not restarted.changed
+    cipher = restarted.cipher(A)
+    assert cipher is not None and cipher.key == KEY_B
+    assert restarted.decrypt(encrypted(KEY_B, set_key)) is not None
+
+
+def test_a_stored_session_that_is_over_is_no_wrong_key() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    keyring.restore([SetKey(A, opening(), "")])
+    assert keyring.decrypt(encrypted(KEY_A, opening())) is None
+    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+
+
+def test_a_payload_that_is_too_short_opens_nothing() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    keyring.open_session(A, bytes(31))
+    assert keyring.cipher(A) is None
+    assert not keyring.changed
+
+
+def test_openings_without_end_do_not_fill_the_memory() -> None:
+    keyring = Keyring({}, [KEY_A])
+    for inverter in range(MAX_SESSIONS + 10):
+        keyring.open_session(inverter, opening())
+    assert len(keyring.stored_sessions) == MAX_SESSIONS
+    assert keyring.stored_sessions[-1].inverter == MAX_SESSIONS + 9
