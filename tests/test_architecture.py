@@ -1,0 +1,141 @@
+"""The rules of the house: who imports whom, how long things are, what the scripts answer."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+MODULES = sorted((ROOT / "se").rglob("*.py"))
+SCRIPTS = sorted(ROOT.glob("*2*.py")) + sorted(ROOT.glob("se*.py"))
+SCRIPTS = sorted({script for script in SCRIPTS if script.name != "setup.py"})
+
+# the package's rooms: what they may import of the package
+DOORS = {
+    "se.errors": (),
+    "se.cli": ("se.errors",),
+    "se.zone": ("se.errors",),
+    "se.metrics": ("se.errors",),
+    "se.files": ("se.errors",),
+    "se.wire": ("se.errors", "se.wire"),
+    "se.records": ("se.errors", "se.records"),
+    "se.capture": ("se.errors", "se.capture"),
+    "se.transport": ("se.errors", "se.transport"),
+    "se.sinks": ("se.errors", "se.sinks", "se.files", "se.metrics", "se.records"),
+}
+PURE = ("se.wire", "se.records", "se.capture", "se.metrics")
+WORLDLY = "os io sys socket serial time logging threading json argparse".split()
+ONE_PLACE = {
+    "Crypto": ["se.wire.crypto"],
+    "netifaces": ["se.transport.interfaces"],
+    "serial": ["se.transport.serial_port"],
+    "dpkt": [
+        "se.extract",
+        "se.layers",
+        "se.capture.layers",
+        "se.transport.dhcp",
+        "se.transport.dns",
+    ],
+}
+
+
+def name(path: pathlib.Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: pathlib.Path) -> Iterator[str]:
+    """The modules that a file imports, those for type checkers alone left out."""
+    tree = ast.parse(path.read_text())
+    for branch in ast.walk(tree):
+        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING":
+            branch.body = [ast.Pass()]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            assert node.module and not node.level, f"{path}: relative import"
+            assert all(alias.name != "*" for alias in node.names), f"{path}: star import"
+            if node.module in ("se", "se.wire", "se.transport"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def inside(module: str, room: str) -> bool:
+    return module == room or module.startswith(room + ".")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_every_room_imports_only_through_its_doors(path: pathlib.Path) -> None:
+    for room, doors in DOORS.items():
+        if not inside(name(path), room) or name(path).endswith("__main__"):
+            continue
+        for module in imports(path):
+            if inside(module, "se") and module != "se.__version__":
+                assert any(inside(module, door) for door in doors), module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_the_core_does_not_touch_the_world(path: pathlib.Path) -> None:
+    if any(inside(name(path), room) for room in PURE) and not name(path).endswith("__main__"):
+        assert not {module.split(".")[0] for module in imports(path)} & set(WORLDLY)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_each_library_has_its_place(path: pathlib.Path) -> None:
+    for module in imports(path):
+        places = ONE_PLACE.get(module.split(".")[0])
+        assert places is None or name(path) in places, module
+
+
+@pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)
+def test_nothing_is_too_long(path: pathlib.Path) -> None:
+    text = path.read_text()
+    if path.name not in ("functions.py", "inverters.py"):
+        assert text.count("\n") <= (80 if path in SCRIPTS else 250)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and path not in SCRIPTS:
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 50, node.name
+
+
+@pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)
+def test_every_module_and_public_name_has_a_docstring(path: pathlib.Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    scopes = [tree, *(node for node in classes if not node.name.startswith("_"))]
+    for scope in scopes:
+        for node in scope.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                known = "error"  # overrides a documented one
+                assert ast.get_docstring(node) or node.name == known, node.name
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_every_script_answers_help_and_version(script: pathlib.Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, script, "--help"], capture_output=True, text=True, check=True
+    )
+    assert script.name in answer.stdout and "examples:" in answer.stdout
+    assert answer.stderr == ""
+    answer = subprocess.run(
+        [sys.executable, script, "--version"], capture_output=True, text=True, check=True
+    )
+    assert re.fullmatch(rf"{script.name} \d+\.\d+\.\d+\n", answer.stdout)
+
+
+def test_reading_a_file_loads_no_device_libraries(tmp_path: pathlib.Path) -> None:
+    empty = tmp_path / "empty.dat"
+    empty.touch()
+    program = (
+        "import sys, semonitor\n"
+        f"assert semonitor.main([{str(empty)!r}]) == 0\n"
+        "loaded = {'serial', 'dpkt', 'netifaces', 'Crypto', 'socket'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
