@@ -199,14 +199,20 @@ def run(options: argparse.Namespace) -> int:
         if start.startswith(CAPTURE_MAGICS):
             raise InputError(f"{name}: this is a packet capture: run seextract.py on it")
         try:
-            _read(monitor, name, chunks, store)
+            _read(monitor, name, chunks, store, stop)
         finally:
             LOG.info("%s", monitor.summary(name))
         return stop.exit_code if stop.requested else 0
 
 
-def _read(monitor: Monitor, name: str, chunks: Iterator[bytes | None], store: SessionStore) -> None:
-    """Decode a file or stdin to its end."""
+def _read(
+    monitor: Monitor,
+    name: str,
+    chunks: Iterator[bytes | None],
+    store: SessionStore,
+    stop: cli.Stop,
+) -> None:
+    """Decode a file or stdin to its end, or until the program is asked to stop."""
     session = Session(store.keyring, Recent())
     size = 0
     for chunk in chunks:
@@ -217,6 +223,8 @@ def _read(monitor: Monitor, name: str, chunks: Iterator[bytes | None], store: Se
             size += len(chunk)
         monitor.handle(name, session.events())
         store.save()
+    if stop.requested:
+        return
     session.close()
     monitor.handle(name, session.events())
     if size and not monitor.found_messages:
