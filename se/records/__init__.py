@@ -89,9 +89,14 @@ def _place(lines: list[Record], row: int, path: tuple[str, str, str], record: Re
         place[device] = record
 
 
-def format_record(number: int, device_id: int, values: Mapping[str, Any]) -> bytes:
-    """A record with its header, from published values, for a type that has a table."""
-    raw = RECORD_TYPES[number].encode(values)
+def format_record(
+    number: int, device_id: int, values: Mapping[str, Any], size: int | None = None
+) -> bytes:
+    """A record with its header, from published values, for a type that has a table.
+
+    With `size`, only its first bytes, as firmware that does not know the later fields makes it.
+    """
+    raw = RECORD_TYPES[number].encode(values)[:size]
     return _HEADER.pack(number, device_id, len(raw)) + raw
 
 

@@ -1,0 +1,70 @@
+"""How strongly the sun shines on the simulated site, and chance that depends on a seed alone.
+
+The site lies at 50 degrees north and keeps the clock of Central European winter time, with the sun
+in the south at twelve. Clouds are value noise: random numbers at the points of a grid in time, with
+smooth transitions between them, so that any moment can be asked for in any order.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+
+ZONE_OFFSET_S = 3600
+DAY_S = 86400
+LATITUDE = math.radians(50)
+OBLIQUITY = math.radians(23.44)
+HORIZON = math.sin(math.radians(2))  # below this the light does not wake an inverter
+EQUINOX = 953537700  # 2000-03-20 07:35 UTC
+YEAR_S = 31556925
+
+
+@functools.lru_cache(maxsize=4096)
+def chance(*name: object) -> float:
+    """A number in 0..1, always the same for the same name."""
+    return random.Random(repr(name)).random()
+
+
+def drift(utc: float, period: float, *name: object) -> float:
+    """A number in 0..1 that wanders about smoothly and takes about `period` seconds for it."""
+    index, part = divmod(utc / period, 1)
+    part = part * part * (3 - 2 * part)
+    return chance(*name, index) * (1 - part) + chance(*name, index + 1) * part
+
+
+class Sky:
+    """Sun and clouds over the site."""
+
+    def __init__(self, seed: int):
+        self._seed = seed
+
+    def daylight(self, utc: float) -> tuple[int, int]:
+        """When there is enough light on the day (of the site's clock) that `utc` falls on."""
+        noon = (utc + ZONE_OFFSET_S) // DAY_S * DAY_S + DAY_S / 2 - ZONE_OFFSET_S
+        height, width = _orbit(noon)
+        half = math.acos((HORIZON - height) / width) / math.pi * DAY_S / 2
+        return round(noon - half), round(noon + half)
+
+    def sunshine(self, utc: float) -> float:
+        """0 when it is too dark, 1 under a clear sky with the sun in the zenith."""
+        height, width = _orbit(utc)
+        turn = (utc + ZONE_OFFSET_S) % DAY_S / DAY_S - 0.5
+        elevation = height + width * math.cos(2 * math.pi * turn)
+        return math.pow(max(0.0, elevation - HORIZON), 1.15) * (1 - self._clouds(utc))
+
+    def _clouds(self, utc: float) -> float:
+        """What part of the light the clouds hold back: dull days, hours and minutes."""
+        dullness = chance(self._seed, "day", (utc + ZONE_OFFSET_S) // DAY_S)
+        hours = drift(utc, 3600, self._seed, "hours")
+        minutes = drift(utc, 450, self._seed, "minutes")
+        return 0.85 * dullness * (0.6 * hours + 0.4 * minutes)
+
+
+def _orbit(utc: float) -> tuple[float, float]:
+    """The sine of the sun's elevation is the first plus the second times the hour's cosine."""
+    declination = OBLIQUITY * math.sin(2 * math.pi * (utc - EQUINOX) / YEAR_S)
+    return (
+        math.sin(LATITUDE) * math.sin(declination),
+        math.cos(LATITUDE) * math.cos(declination),
+    )

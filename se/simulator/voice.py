@@ -1,0 +1,72 @@
+"""How one inverter speaks: sequence numbers, and with a key, encryption."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from se.simulator.site import Report
+from se.wire.functions import Function
+from se.wire.message import SERVER, Message
+
+if TYPE_CHECKING:
+    from se.wire.crypto import Cipher
+
+MAX_SEQUENCE = 0xFFFF
+SET_KEY_SIZE = 34
+SESSION_S = 4 * 3600  # how long a session key is used
+
+
+class Voice:
+    """The messages of one inverter; `key` (16 bytes) encrypts them once a session is open."""
+
+    def __init__(self, inverter: int, key: bytes | None, seed: int):
+        self.inverter = inverter
+        self.cipher: Cipher | None = None
+        self._key = key
+        self._random = random.Random(f"{seed} {inverter}")
+        self._sequence = self._random.randrange(MAX_SEQUENCE)
+        self._wrapper_sequence = 0
+        self._session_end = 0
+
+    def message(self, function: int, payload: bytes = b"") -> Message:
+        """A message to the server with the next sequence number."""
+        self._sequence = self._sequence % MAX_SEQUENCE + 1
+        return Message(self._sequence, self.inverter, SERVER, function, payload)
+
+    def open_session(self, now: int) -> Message | None:
+        """The message that opens a session, if it is time for one at `now` (UTC seconds)."""
+        if self._key is None or now < self._session_end:
+            return None
+        from se.wire.crypto import Cipher
+
+        self._session_end = now + SESSION_S
+        payload = self._random.randbytes(SET_KEY_SIZE)
+        self.cipher = Cipher(self._key, payload)
+        return self.message(Function.SERVER_SET_KEY, payload)
+
+    def to_bytes(self, message: Message) -> bytes:
+        """What goes on the wire: encrypted within a session, all but the message that opens it."""
+        if self.cipher is None or message.function == Function.SERVER_SET_KEY:
+            return message.to_bytes()
+        self._wrapper_sequence = self._wrapper_sequence % MAX_SEQUENCE + 1
+        random_bytes = self._random.randbytes(self.cipher.random_size)
+        return self.cipher.encrypt(message, self._wrapper_sequence, random_bytes).to_bytes()
+
+
+def speak(reports: Iterable[Report], keys: Mapping[int, bytes], seed: int) -> Iterator[bytes]:
+    """The messages of a recording: what inverters say whose every message is acknowledged.
+
+    `keys` are by inverter; those without one speak in the clear.
+    """
+    voices: dict[int, Voice] = {}
+    for report in reports:
+        inverter = report.inverter
+        if inverter not in voices:
+            voices[inverter] = Voice(inverter, keys.get(inverter), seed)
+        voice = voices[inverter]
+        opening = voice.open_session(report.time)
+        if opening is not None:
+            yield voice.to_bytes(opening)
+        yield voice.to_bytes(voice.message(report.function, report.payload))
