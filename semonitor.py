@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
-from se import cli, monitor
+from se import cli
 
 EXAMPLES = """
   semonitor.py -o day.json day.dat           decode a recorded day
@@ -57,9 +58,16 @@ def parser() -> cli.Parser:
     return options
 
 
+def work(options: argparse.Namespace) -> int:
+    """Load what does the work, which --help can do without, and do it."""
+    from se import monitor
+
+    return monitor.run(options)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
-    return cli.run(parser(), monitor.run, argv)
+    return cli.run(parser(), work, argv)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
-import orjson
-
 from se import cli, files
 from se.cli import LOG
 from se.errors import DataError, InputError, UsageError
@@ -153,7 +151,7 @@ class Monitor:
     def _log_telemetry(self, telemetry: Telemetry) -> None:
         if LOG.isEnabledFor(cli.PARSED):
             for line in telemetry.lines:
-                LOG.log(cli.PARSED, "%s", orjson.dumps(line).decode())
+                LOG.log(cli.PARSED, "%s", line)
 
     def _log_raw(self, raw: bytes) -> None:
         if LOG.isEnabledFor(cli.RAW):

@@ -45,7 +45,7 @@ class Report(NamedTuple):
 
     time: int
     inverter: int
-    function: Function
+    function: int
     payload: bytes
 
 

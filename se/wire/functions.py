@@ -5,11 +5,12 @@ Commands stand without the usual prefix CMD_, answers keep RESP_: many come in p
 
 from __future__ import annotations
 
-from enum import IntEnum
 
+class Function:
+    """The function codes (u16) of the message header.
 
-class Function(IntEnum):
-    """A function code (u16) of the message header."""
+    Plain numbers: an enum of this size would take a quarter of a program's start-up time.
+    """
 
     PARAMS_RESET = 0x0010
     PARAMS_SET_SINGLE = 0x0011
@@ -432,7 +433,7 @@ class Function(IntEnum):
     DISPLAY_BOARD_LED_SET = 0x1701
 
 
-_NAMES = {member.value: member.name for member in Function}
+_NAMES = {code: name for name, code in vars(Function).items() if name.isupper()}
 
 
 def function_name(code: int) -> str:

@@ -59,6 +59,6 @@ def parse_payload(function: int, payload: bytes) -> dict[str, Any]:
     return fields | {"more": more.hex()} if more else fields
 
 
-def format_payload(function: Function, *values: float) -> bytes:
+def format_payload(function: int, *values: float) -> bytes:
     """The payload of a function with a layout, from its values in order."""
     return struct.pack(LAYOUTS[function].code, *values)
