@@ -216,7 +216,7 @@ class _SyslogHandler(logging.Handler):
             if os.path.exists(path):
                 handler = SysLogHandler(path)
                 try:
-                    handler.socket.getpeername()  # type: ignore[attr-defined] (typeshed lacks it)
+                    handler.socket.getpeername()  # type: ignore[attr-defined]
                     return handler
                 except OSError:  # a socket that nobody serves is no syslog
                     handler.close()

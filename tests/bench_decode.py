@@ -36,7 +36,7 @@ def best(*command: str, times: int = 5) -> tuple[float, float]:
 
 def count_records(path: pathlib.Path) -> int:
     """The records in a file, from the summary of semonitor.py."""
-    command = [sys.executable, "semonitor.py", "-v", "-d", "stderr", str(path)]
+    command = [sys.executable, "semonitor.py", "-v", "-d", "stderr", "-o", os.devnull, str(path)]
     log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
     return int(log.split(" records (")[0].split()[-1])
 
