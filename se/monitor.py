@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import re
 import time
 from collections import Counter, deque
@@ -67,9 +68,7 @@ class Monitor:
                 if isinstance(event, Received):
                     self._received(name, event)
                 elif isinstance(event, Discarded):
-                    self._discarded[event.reason] += len(event.raw)
-                    text = f"{name}: {len(event.raw)} bytes discarded: {event.reason.value}"
-                    self._trouble(text, event.raw)
+                    self._not_framed(name, event)
                 elif isinstance(event, Undecrypted):
                     self._not_decrypted(name, event)
                 else:
@@ -115,6 +114,13 @@ class Monitor:
         for problem in telemetry.problems:
             self._trouble(f"{name}: {message}: {problem}", message.to_bytes())
 
+    def _not_framed(self, name: str, event: Discarded) -> None:
+        """Warn of what may have been a message; noise between messages is everyday life."""
+        self._discarded[event.reason] += len(event.raw)
+        level = cli.OPERATIONS if event.reason is Reason.NOISE else logging.WARNING
+        text = f"{name}: {len(event.raw)} bytes discarded: {event.reason.value}"
+        self._trouble(text, event.raw, level)
+
     def _not_decrypted(self, name: str, event: Undecrypted) -> None:
         """Say once for each inverter why its messages cannot be read."""
         self._undecrypted += 1
@@ -124,10 +130,10 @@ class Monitor:
             self._complained.add((reason, inverter))
             self._trouble(f"{name}: {whose}: {reason.value}", message.to_bytes())
 
-    def _trouble(self, text: str, raw: bytes) -> None:
+    def _trouble(self, text: str, raw: bytes, level: int = logging.WARNING) -> None:
         if self._strict:
             raise DataError("\n".join((text, *_hex_lines(raw))))
-        LOG.warning("%s", text)
+        LOG.log(level, "%s", text)
         self._log_raw(raw)
 
     def _log_message(self, where: str, event: Received | Sent) -> None:

@@ -206,7 +206,7 @@ def test_with_x_the_first_trouble_ends_the_program_and_is_dumped(
     assert message.startswith(f"semonitor.py: {day}: ") and complaint in message
     assert bytes.fromhex("".join(line.removeprefix("data: ") for line in dump)) == junk
     assert len(lines(result.stdout)) >= 1
-    result = run("semonitor.py", "-d", "stderr", day)
+    result = run("semonitor.py", "-v", "-d", "stderr", day)
     assert result.returncode == 0
     assert complaint in result.stderr.decode()
 
