@@ -19,7 +19,7 @@ from se.cli import LOG
 from se.errors import DataError, InputError, UsageError
 from se.keys import SessionStore
 from se.records import Telemetry, parse_telemetry
-from se.sinks.json_lines import JsonLines
+from se.sinks.json_lines import JsonLines, encode_line
 from se.wire.framer import Discarded
 from se.wire.functions import Function, function_name
 from se.wire.keyring import Locked
@@ -157,7 +157,7 @@ class Monitor:
     def _log_telemetry(self, telemetry: Telemetry) -> None:
         if LOG.isEnabledFor(cli.PARSED):
             for line in telemetry.lines:
-                LOG.log(cli.PARSED, "%s", line)
+                LOG.log(cli.PARSED, "%s", encode_line(line).decode().rstrip())
 
     def _log_raw(self, raw: bytes) -> None:
         if LOG.isEnabledFor(cli.RAW):

@@ -18,13 +18,18 @@ class JsonLines:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Take an object for the next `flush`."""
-        self._lines.append(_encoder()(line))
+        self._lines.append(encode_line(line))
 
     def flush(self) -> None:
         """Write what was taken. Raises OutputError, and BrokenPipeError if nobody reads."""
         data = b"".join(self._lines)
         self._lines.clear()
         self._output.write(data)
+
+
+def encode_line(line: Mapping[str, Any]) -> bytes:
+    """The object as JSON, with the newline."""
+    return _encoder()(line)
 
 
 @functools.cache
