@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=prog,
             description=description,
-            epilog="examples:\n" + examples.rstrip(),
+            epilog="examples:\n" + examples.strip("\n"),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
             add_help=False,
