@@ -57,7 +57,7 @@ class Inverter:
         self.energy_month = 40000 * self._chance("month")
         self.energy_year = self.energy_month + 2e6 * self._chance("year")
         self.energy_total = self.energy_year + 9e6 * self._chance("total")
-        self.wake = 0
+        self.wake = self._utc = 0
 
     def _chance(self, *name: object) -> float:
         return chance(*self._name, *name)
@@ -92,11 +92,22 @@ class Inverter:
 
     def step(self, utc: int, interval: int) -> None:
         """Count the energy of the interval up to `utc`."""
+        self._utc = utc
         self.energy_interval = energy = self.energy(utc - interval, utc)
         self.energy_day += energy
         self.energy_month += energy
         self.energy_year += energy
         self.energy_total += energy
+
+    def energies(self) -> tuple[float, float, float, float, int]:
+        """Wh of the day, the month, the year and of all times, and when (UTC seconds)."""
+        return (
+            self.energy_day,
+            self.energy_month,
+            self.energy_year,
+            self.energy_total,
+            self._utc,
+        )
 
     def events(self, utc: int) -> Iterator[Record]:
         """The two records of waking up or going to sleep at `utc`."""

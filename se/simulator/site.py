@@ -35,7 +35,7 @@ class Plan:
     meter: bool = False
     battery: bool = False
     date: datetime.date = datetime.date(2026, 6, 21)
-    days: int = 1
+    days: int = 1  # without any, nothing is reported
     interval: int = 300
     seed: int = 1
 
@@ -100,7 +100,8 @@ class Site:
         start = int(midnight.timestamp()) - ZONE_OFFSET_S
         # they do not all report at the same second
         first = start + 7 * self.inverters.index(inverter) % plan.interval
-        yield Report(first, inverter.id, Function.SERVER_GET_GMT, b"")
+        if plan.days:
+            yield Report(first, inverter.id, Function.SERVER_GET_GMT, b"")
         for utc in range(first, start + plan.days * DAY_S, plan.interval):
             records = [*self._records(inverter, utc)]
             if house:

@@ -46,6 +46,19 @@ class Voice:
         self.cipher = Cipher(self._key, payload)
         return self.message(Function.SERVER_SET_KEY, payload)
 
+    def close_session(self) -> None:
+        """A new connection needs a new session."""
+        self.cipher = None
+        self._session_end = 0
+
+    def open_wrapper(self, message: Message) -> Message | None:
+        """What the server says with a message: within a session, only what is encrypted in it."""
+        if self._key is None:
+            return message
+        if self.cipher is None or message.function != Function.MISC_ENCRYPTED:
+            return None
+        return self.cipher.decrypt(message.payload)
+
     def to_bytes(self, message: Message) -> bytes:
         """What goes on the wire: encrypted within a session, all but the message that opens it."""
         if self.cipher is None or message.function == Function.SERVER_SET_KEY:
