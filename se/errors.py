@@ -3,6 +3,7 @@
     SolarEdgeError          exit code 1: something at run time
     +-- UsageError          exit code 2: the command line
     +-- InputError          input that is missing, unreadable or not what it should be
+    |   +-- NotCaptureError     a file that is no packet capture at all
     +-- OutputError         output that cannot be opened or written
     +-- KeyFileError        a key file that holds no key; its text never shows the key
     +-- DataError           what cannot be decoded, where the user asked to halt on it (-x)
@@ -28,6 +29,10 @@ class UsageError(SolarEdgeError):
 
 class InputError(SolarEdgeError):
     """An input is missing, unreadable or not what it should be."""
+
+
+class NotCaptureError(InputError):
+    """An input is no packet capture, neither whole nor damaged."""
 
 
 class OutputError(SolarEdgeError):

@@ -1,0 +1,1 @@
+"""Packet captures, sans-IO: a file's bytes in, packets, segments and streams out."""
