@@ -1,0 +1,184 @@
+"""Captures where they lie: a file, stdin, the files of a folder, a folder that is being filled.
+
+In a followed folder a file is known by what it is, not by its name: one that is renamed is not
+new, one that is written anew under an old name (the ring of tcpdump -W) is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from se.capture.layouts import Packet
+from se.capture.reader import CaptureReader
+from se.cli import LOG
+from se.errors import InputError, NotCaptureError
+from se.files import POLL_S, display_name, read_chunks, refuse_same_file
+
+# Chunks of captures, as of se.files.read_chunks, with the capture's name; None ends a capture.
+Source = Iterator[tuple[str, bytes | None]]
+
+# tcpdump -z gzip packs a file that has been read already.
+_PACKED = ".gz"
+# Looking at a folder of thousands of files has its price: not at every pause, but twice a second.
+_PAUSES_PER_LOOK = 10
+
+
+class Report:
+    """Takes what is wrong with a capture.
+
+    It is raised where nothing more can come; it is told, and the next capture gone on with, in a
+    folder, and where a followed file that ended badly was replaced.
+    """
+
+    def __init__(self, *, is_folder: bool, follow: bool):
+        self.is_folder = is_folder
+        self.follow = follow
+        self.exit_code = 0
+
+    def __call__(self, error: InputError, *, at_end: bool) -> None:
+        """Take an error; `at_end` says that the capture was read to its end."""
+        if not self.is_folder and not (self.follow and at_end):
+            raise error
+        if isinstance(error, NotCaptureError):
+            LOG.warning("%s: skipped", error)
+        else:
+            LOG.error("%s", error)
+            self.exit_code = error.exit_code
+
+
+def read_packets(source: Source, report: Report) -> Iterator[Packet | None]:
+    """The packets of all captures, and None after each chunk."""
+    reader = None
+    for name, chunk in source:
+        if chunk != b"":
+            reader = reader or CaptureReader(name)
+            try:
+                if chunk:
+                    yield from reader.feed(chunk)
+                else:
+                    reader.close()
+            except InputError as error:
+                report(error, at_end=chunk is None)
+        if chunk is None:
+            reader = None
+        yield None
+
+
+def one_capture(name: str, chunks: Iterable[bytes | None], *, follow: bool = False) -> Source:
+    """A file's chunks as a source; a followed one may be cut off anywhere, so it has no end."""
+    return ((name, chunk) for chunk in itertools.chain(chunks, () if follow else (None,)))
+
+
+def open_captures(path: str, report: Report, *, output: str | None) -> Source:
+    """What is to be read. Raises InputError and OutputError."""
+    if not report.is_folder:
+        refuse_same_file(path, output)
+        chunks = read_chunks(path, follow=report.follow)
+        return one_capture(display_name(path), chunks, follow=report.follow)
+    names = [entry.path for entry in _list_folder(path)]
+    for name in names:
+        refuse_same_file(name, output)
+    if report.follow:
+        return _follow_folder(path)
+    captures = sorted(_with_times(names, report))
+    if not captures:
+        raise InputError(f"{path}: there is no packet capture in this folder")
+    sources = (one_capture(name, read_chunks(name)) for _, name in captures)
+    return itertools.chain.from_iterable(sources)
+
+
+def _with_times(names: Iterable[str], report: Report) -> Iterator[tuple[float, str]]:
+    """The captures among the files, each with the time of its first packet."""
+    for name in names:
+        try:
+            yield _first_time(name), name
+        except NotCaptureError as error:
+            report(error, at_end=True)
+        except InputError:  # told when the file is read in its turn
+            yield math.inf, name
+
+
+def _first_time(name: str) -> float:
+    """The time of a capture's first packet; infinite where it has none. Raises InputError."""
+    reader = CaptureReader(name)
+    for chunk in read_chunks(name):
+        for packet in reader.feed(chunk or b""):
+            return packet.time
+    reader.close()
+    return math.inf
+
+
+def _list_folder(path: str) -> list[os.DirEntry[str]]:
+    """The files in a folder, hidden ones apart, by name. Raises InputError."""
+    try:
+        with os.scandir(path) as entries:
+            files = [entry for entry in entries if entry.is_file() and entry.name[0] != "."]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    return sorted(files, key=lambda entry: entry.name)
+
+
+def _follow_folder(path: str) -> Source:
+    """Follow the newest file of a folder, and each newer one once the one before is read.
+
+    Gives a file's path and a chunk of it, as `se.files.read_chunks` does; a None chunk ends every
+    file. Where there is no file yet, one is waited for. Raises InputError.
+    """
+    folder = _Folder(path)
+    folder.look(current=None)
+    del folder.new[:-1]
+    while True:
+        while not folder.new:
+            yield path, b""
+            time.sleep(POLL_S)
+            folder.look(current=None)
+        name = folder.new.pop(0)
+        if os.path.exists(name):  # or it was deleted before its turn came
+            yield from _read_until_newer(name, folder)
+            yield name, None
+
+
+def _read_until_newer(name: str, folder: _Folder) -> Source:
+    pauses = 0
+    for chunk in read_chunks(name, follow=True):
+        if chunk == b"":
+            if folder.new:  # it was there before this attempt to read: the file is complete
+                return
+            pauses += 1
+            if pauses % _PAUSES_PER_LOOK == 0:
+                folder.look(current=name)
+        yield name, chunk
+
+
+class _Folder:
+    """What is known of a folder, and which of its files are still to be read."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._sizes: dict[tuple[int, int], int] = {}  # by device and inode
+        self._names: set[str] = set()
+        self.new: list[str] = []
+
+    def look(self, current: str | None) -> None:
+        """Add what is new to the list, the oldest first; `current` is looked after already."""
+        entries = _list_folder(self._path)
+        names = {entry.path for entry in entries}
+        skip = {current, *self.new} | {name + _PACKED for name in names | self._names}
+        sizes = {}
+        found = []
+        for entry in entries:
+            try:
+                status = entry.stat()
+            except FileNotFoundError:  # deleted just now
+                continue
+            identity = (status.st_dev, status.st_ino)
+            sizes[identity] = status.st_size
+            is_new = status.st_size < self._sizes.get(identity, math.inf)
+            if is_new and entry.path not in skip:
+                found.append((status.st_mtime_ns, entry.path))
+        self._sizes, self._names = sizes, names
+        self.new += [path for _, path in sorted(found)]

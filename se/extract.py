@@ -1,0 +1,249 @@
+"""From packet captures to the messages in them: where capture files and the protocol meet.
+
+Bytes of files -> packets -> TCP segments -> the bytes of each direction of each connection -> a
+framer of its own for each -> messages, in the order in which their last byte became known.
+
+A direction is decided upon at its first message. Unless it is that of a server that is asked for,
+one that begins with anything else is other traffic, and so is one whose beginning is missing when
+nothing in its first bytes turns out to be a message.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import itertools
+import os
+import socket
+from collections.abc import Iterable, Iterator
+
+from se import cli
+from se.capture import tally
+from se.capture.layers import Answer, parse_packet
+from se.capture.layouts import Packet
+from se.capture.segment import Data, Direction, Event, Gap, Opened
+from se.capture.servers import PORTS, Servers
+from se.capture.tcp import Reassembler
+from se.captures import Report, one_capture, open_captures, read_packets
+from se.cli import LOG
+from se.errors import InputError, UsageError
+from se.files import display_name, open_output
+from se.wire.framer import Discarded, Framer
+from se.wire.message import MAX_PAYLOAD, Message, Reason
+
+# After so many bytes a message must have begun, wherever in one the capture did.
+PROBE = MAX_PAYLOAD + 1024
+# Above are the addresses of servers, masters and groups; inverters are below.
+_FIRST_SERVER_ID = 0xFFFFFF00
+
+
+class _Side:
+    """One direction of a connection: its framer, and whether its messages are wanted."""
+
+    __slots__ = ("direction", "by_client", "framer", "at_start", "fed", "is_taken", "unused")
+
+    def __init__(self, opened: Opened):
+        self.direction = opened.direction
+        self.by_client = opened.by_client
+        self.framer = Framer()
+        self.at_start = opened.by_client is not None  # what comes first begins the connection
+        self.fed = 0
+        # not yet decided upon: neither of the two
+        self.is_taken = False
+        self.unused: str | None = None
+
+    def goes_to_server(self, message: Message) -> bool:
+        """Whether it is the inverter's direction, by the best sign that there is."""
+        if self.by_client is not None:
+            return self.by_client
+        if (self.direction.dest_port in PORTS) != (self.direction.source_port in PORTS):
+            return self.direction.dest_port in PORTS
+        if min(message.source, message.dest) < _FIRST_SERVER_ID:
+            return message.source < message.dest
+        return self.direction.dest_port < self.direction.source_port  # encrypted: names nobody
+
+
+class Extractor:
+    """Packets in, messages out."""
+
+    def __init__(self, servers: Servers, *, both: bool = False):
+        """Take the messages to `servers`, and with `both` those from them too."""
+        self._servers = servers
+        self._both = both
+        self._sides: dict[Direction, _Side] = {}
+        self._unused = tally.Tally()
+        self._reassembler = Reassembler(self._unused)
+        self._told_of_tls: set[bytes] = set()
+        self._told_of_any_server = False
+        self._packets = self._connections = 0
+        self.messages = 0  # so many were given
+
+    def receive(self, packet: Packet) -> Iterator[bytes]:
+        """Take a packet; gives the messages that it completes."""
+        self._packets += 1
+        found = parse_packet(packet)
+        if isinstance(found, str):
+            self._unused.add(found, len(packet.data))
+        elif isinstance(found, Answer):
+            self._servers.learn(found)
+        else:
+            yield from self._handle(self._reassembler.receive(found))
+
+    def close(self) -> Iterator[bytes]:
+        """The captures have ended: give the messages behind holes that nothing will fill."""
+        yield from self._handle(self._reassembler.close())
+
+    def _handle(self, events: Iterator[Event]) -> Iterator[bytes]:
+        for event in events:
+            if isinstance(event, Opened):
+                self._sides[event.direction] = _Side(event)
+                continue
+            side = self._sides[event.direction]
+            if isinstance(event, Data):
+                self._feed(side, event.data)
+            else:
+                side.at_start = False
+                side.framer.close()
+            yield from self._read(side)
+            if not isinstance(event, Data | Gap):
+                del self._sides[event.direction]
+
+    def _feed(self, side: _Side, data: bytes) -> None:
+        if not side.fed and self._is_encrypted(side.direction, data):
+            self._ignore(side, tally.ENCRYPTED)
+            self._unused.add(tally.ENCRYPTED, len(data))
+            return
+        side.fed += len(data)
+        side.framer.feed(data)
+
+    def _read(self, side: _Side) -> Iterator[bytes]:
+        """The side's messages, as far as they are wanted."""
+        while (event := side.framer.next_event()) is not None:
+            if isinstance(event, Discarded):
+                self._discard(side, event)
+                continue
+            if not (side.is_taken or side.unused):
+                self._decide(side, event)
+            if side.unused:
+                self._unused.add(side.unused, event.size)
+            else:
+                self.messages += 1
+                yield event.to_bytes()
+
+    def _discard(self, side: _Side, discarded: Discarded) -> None:
+        reason = side.unused or tally.OTHER_TRAFFIC
+        if side.is_taken:
+            reason = f"no message ({discarded.reason.value})"
+        elif not side.unused and self._is_other_traffic(side, discarded):
+            self._ignore(side, reason)
+        self._unused.add(reason, len(discarded.raw))
+
+    def _is_other_traffic(self, side: _Side, discarded: Discarded) -> bool:
+        """Whether a side that has brought no message yet is not worth waiting any longer."""
+        if self._servers.know(side.direction.dest) or self._servers.know(side.direction.source):
+            return False
+        begins_otherwise = side.at_start and discarded.reason is Reason.NOISE
+        side.at_start = False
+        return begins_otherwise or side.fed > PROBE
+
+    def _decide(self, side: _Side, message: Message) -> None:
+        """The side carries messages: see whether they are those that are wanted."""
+        other_way = side.direction.reverse()
+        direction = side.direction if side.goes_to_server(message) else other_way
+        if direction is other_way and not self._both:
+            self._ignore(side, tally.OTHER_DIRECTION)
+        elif not self._servers.include(direction.dest):
+            LOG.info("%s: messages, but not to %s", direction, self._servers.name)
+            self._ignore(side, tally.OTHER_SERVER)
+        else:
+            side.is_taken = True
+            other_side = self._sides.get(other_way)
+            if other_side is None or not other_side.is_taken:
+                self._connections += 1
+                LOG.info("%s: messages", direction)
+            if not (self._told_of_any_server or self._servers.lead_somewhere):
+                self._told_of_any_server = True
+                LOG.info("%s leads nowhere: messages to every server count", self._servers.name)
+
+    def _ignore(self, side: _Side, reason: str) -> None:
+        side.unused = reason
+        self._reassembler.ignore(side.direction, reason)
+
+    def _is_encrypted(self, direction: Direction, first_bytes: bytes) -> bool:
+        """Whether an inverter's TLS connection begins here; tells of each inverter once."""
+        source, _, dest, dest_port = direction
+        if not self._servers.expect_tls(dest, dest_port, first_bytes):
+            return False
+        if source not in self._told_of_tls:
+            self._told_of_tls.add(source)
+            LOG.warning(
+                "%s: the firmware of this inverter encrypts with TLS: nothing of it can be read",
+                ipaddress.ip_address(source),
+            )
+        return True
+
+    def summary(self) -> str:
+        """One line that accounts for everything that was received."""
+        return (
+            f"{self._packets} packets, {self._connections} connections with messages, "
+            f"{self.messages} messages; {self._reassembler.lost} bytes were not captured; "
+            f"not used: {self._unused}"
+        )
+
+
+def resolve(name: str) -> set[bytes]:
+    """The addresses that this machine's resolver knows for a name; none where it knows none."""
+    try:
+        found = socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        return set()
+    return {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).packed for entry in found}
+
+
+def extract_messages(extractor: Extractor, packets: Iterable[Packet | None]) -> Iterator[bytes]:
+    """The messages in packets, and b"" for None, where nothing is new.
+
+    An InputError of the packets comes after what is left then, as it does at the end.
+    """
+    try:
+        for packet in packets:
+            if packet is None:
+                yield b""
+            else:
+                yield from extractor.receive(packet)
+    except InputError:
+        yield from extractor.close()
+        raise
+    yield from extractor.close()
+
+
+def decode_capture(chunks: Iterable[bytes | None], name: str, *, follow: bool) -> Iterator[bytes]:
+    """The inverters' messages in one capture, whatever server they went to; b"": nothing new.
+
+    `chunks` are those of `se.files.read_chunks`, called with the same `follow`. Raises InputError
+    where the capture is damaged, after all that comes before.
+    """
+    extractor = Extractor(Servers("", resolve=lambda _: ()))
+    source = one_capture(name, chunks, follow=follow)
+    packets = read_packets(source, Report(is_folder=False, follow=follow))
+    return extract_messages(extractor, packets)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what seextract.py was called for; returns the exit code."""
+    if not options.server:
+        raise UsageError("-s: the name or address of a server is missing")
+    cli.set_up_log("seextract", options.verbose, "stderr", append=True)
+    report = Report(is_folder=os.path.isdir(options.source), follow=options.follow)
+    source = open_captures(options.source, report, output=options.output)
+    extractor = Extractor(Servers(options.server, resolve), both=options.both)
+    with cli.Stop() as stop, open_output(options.output, append=options.append) as output:
+        source = itertools.takewhile(lambda _: not stop.requested, source)
+        try:
+            for message in extract_messages(extractor, read_packets(source, report)):
+                output.write(message)
+        finally:
+            LOG.info("%s", extractor.summary())
+        if not extractor.messages:
+            LOG.warning("%s: no messages to %s", display_name(options.source), options.server)
+        return stop.exit_code if stop.requested else report.exit_code

@@ -1,0 +1,127 @@
+"""Captures where they lie, step by step: a folder in which files come, go and change."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+from se import captures
+from se.captures import Report, Source, open_captures
+from se.errors import InputError
+from tests import pcap_writer as writer
+
+EMPTY = writer.pcap([])
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("se.files.POLL_S", 0)
+    monkeypatch.setattr("se.captures.POLL_S", 0)
+
+
+def follow(folder: pathlib.Path) -> Source:
+    return open_captures(str(folder), Report(is_folder=True, follow=True), output=None)
+
+
+def steps(source: Source, count: int = 60) -> Iterator[tuple[str, bytes | None]]:
+    """What comes in some steps, pauses left out."""
+    for _ in range(count):
+        path, chunk = next(source)
+        if chunk != b"":
+            yield pathlib.Path(path).name, chunk
+
+
+def test_an_empty_folder_is_waited_for(tmp_path: pathlib.Path) -> None:
+    source = follow(tmp_path)
+    assert list(steps(source)) == []
+    (tmp_path / "a").write_bytes(EMPTY)
+    assert list(steps(source)) == [("a", EMPTY)]
+
+
+def test_of_the_files_that_are_there_only_the_newest_is_read(tmp_path: pathlib.Path) -> None:
+    for name, time in (("a", 1), ("b", 3), ("c", 2)):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, (time, time))
+    source = follow(tmp_path)
+    assert list(steps(source)) == [("b", b"b")]
+    (tmp_path / "c").write_bytes(b"c that has grown")
+    assert list(steps(source)) == []
+
+
+def test_newer_files_come_in_their_order_once_the_one_before_is_read(
+    tmp_path: pathlib.Path,
+) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    source = follow(tmp_path)
+    assert next(source)[1] == b"a"
+    for name, time in (("c", 2e9), ("b", 3e9)):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, (time, time))
+    with (tmp_path / "a").open("ab") as file:
+        file.write(b" goes on")
+    expected = [("a", b" goes on"), ("a", None), ("c", b"c"), ("c", None), ("b", b"b")]
+    assert list(steps(source)) == expected
+
+
+def test_what_is_written_while_the_newer_file_is_found_is_not_lost(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a")
+    source = follow(tmp_path)
+    assert next(source) == (str(path), b"a")
+    pauses = captures._PAUSES_PER_LOOK
+    for _ in range(pauses - 1):
+        assert next(source)[1] == b""
+    (tmp_path / "b").write_bytes(b"b")
+    assert next(source)[1] == b""  # this is when it is found
+    with path.open("ab") as file:
+        file.write(b" goes on")
+    assert list(steps(source)) == [("a", b" goes on"), ("a", None), ("b", b"b")]
+
+
+def test_a_file_that_is_deleted_before_its_turn_is_left_out(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    source = follow(tmp_path)
+    assert list(steps(source, 2)) == [("a", b"a")]
+    for name, time in (("b", 2e9), ("c", 3e9)):
+        (tmp_path / name).write_bytes(name.encode())
+        os.utime(tmp_path / name, (time, time))
+    assert list(steps(source, captures._PAUSES_PER_LOOK)) == [("a", None)]
+    (tmp_path / "b").unlink()
+    assert list(steps(source)) == [("c", b"c")]
+
+
+def test_a_file_that_is_deleted_while_the_folder_is_looked_at_does_no_harm(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    listed = captures._list_folder(str(tmp_path))
+    (tmp_path / "b").unlink()
+    monkeypatch.setattr(captures, "_list_folder", lambda path: listed)
+    assert list(steps(follow(tmp_path))) == [("a", b"a")]
+
+
+def test_a_renamed_file_is_not_new_and_one_written_anew_is(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a").write_bytes(b"first a")
+    source = follow(tmp_path)
+    assert list(steps(source)) == [("a", b"first a")]
+    (tmp_path / "b").write_bytes(b"b")
+    assert list(steps(source)) == [("a", None), ("b", b"b")]
+    (tmp_path / "a").rename(tmp_path / "old")
+    (tmp_path / "b.gz").write_bytes(b"b, packed")
+    assert list(steps(source)) == []
+    (tmp_path / "old").write_bytes(b"new")
+    assert list(steps(source)) == [("b", None), ("old", b"new")]
+
+
+def test_a_folder_that_goes_away_ends_with_an_error(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    source = follow(folder)
+    assert list(steps(source)) == []
+    folder.rmdir()
+    with pytest.raises(InputError, match="folder: No such file or directory"):
+        next(source)
