@@ -20,6 +20,7 @@ from se.errors import DataError, InputError, UsageError
 from se.keys import SessionStore
 from se.records import Telemetry, parse_telemetry
 from se.sinks.json_lines import JsonLines, encode_line
+from se.unpack import unpack_messages
 from se.wire.framer import Discarded
 from se.wire.functions import Function, function_name
 from se.wire.keyring import Locked
@@ -29,12 +30,6 @@ from se.wire.session import Event, Received, Recent, Sent, Session, Undecrypted
 from se.zone import LocalZone
 
 KEY_PARAMETERS = range(0x0239, 0x023D)  # their values are the inverter's key: never logged
-CAPTURE_MAGICS = (
-    *(bytes.fromhex(magic) for magic in ("a1b2c3d4", "a1b23c4d", "a1b2cd34")),
-    *(bytes.fromhex(magic)[::-1] for magic in ("a1b2c3d4", "a1b23c4d", "a1b2cd34")),
-    b"\x0a\x0d\x0d\x0a",  # pcapng
-    b"\x1f\x8b",  # gzip
-)
 _SERIAL_PORT = re.compile(r"/dev/(tty|cu|serial/).*|COM\d+|(socket|rfc2217)://.*", re.IGNORECASE)
 
 
@@ -195,15 +190,15 @@ def run(options: argparse.Namespace) -> int:
         stop = stack.enter_context(cli.Stop())
         output = files.open_output(options.output, append=options.append, lines=True)
         monitor = Monitor(JsonLines(stack.enter_context(output)), strict=options.strict)
-        chunks = _until(stop, chunks)
+        chunks = unpack_messages(_until(stop, chunks), name, follow=options.follow)
         if options.record:
             record = files.open_output(options.record, append=options.append)
             chunks = _record(chunks, stack.enter_context(record))
-        start, chunks = files.peek(chunks, 4)
-        if start.startswith(CAPTURE_MAGICS):
-            raise InputError(f"{name}: this is a packet capture: run seextract.py on it")
         try:
             _read(monitor, name, chunks, store, stop)
+        except InputError:
+            if not stop.requested:  # a capture may well be inside a packet then
+                raise
         finally:
             LOG.info("%s", monitor.summary(name))
         return stop.exit_code if stop.requested else 0

@@ -217,15 +217,6 @@ def test_with_x_everything_before_the_trouble_is_written(day: pathlib.Path) -> N
     assert (result.returncode, len(lines(result.stdout))) == (1, 100)
 
 
-@pytest.mark.parametrize("magic", ["a1b2c3d4", "d4c3b2a1", "4d3cb2a1", "0a0d0d0a", "1f8b0800"])
-def test_a_capture_is_recognised(tmp_path: pathlib.Path, magic: str) -> None:
-    path = tmp_path / "day.pcap"
-    path.write_bytes(bytes.fromhex(magic) + bytes(100))
-    for result in (run("semonitor.py", path), run("semonitor.py", stdin=path.read_bytes())):
-        assert result.returncode == 1
-        assert b"this is a packet capture: run seextract.py on it" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [

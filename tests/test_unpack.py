@@ -1,0 +1,44 @@
+"""What messages come packed in is told by the first bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from se.errors import InputError
+from se.unpack import unpack_messages
+from tests import pcap_writer as writer
+from tests import site
+from tests.pcap_writer import Connection
+
+DATA = site.joined(site.SENT)
+PCAP = writer.pcap(writer.frames(site.conversation(Connection(), site.SENT)))
+
+
+def unpacked(*chunks: bytes | None, follow: bool = False) -> list[bytes | None]:
+    given: Iterator[bytes | None] = iter(chunks)
+    return list(unpack_messages(given, "x", follow=follow))
+
+
+@pytest.mark.parametrize("chunk", [DATA, b"\x80" + DATA, b"", b"\x12", b"Dear diary", b"1234"])
+def test_messages_and_anything_else_stay_as_they_are(chunk: bytes) -> None:
+    assert unpacked(*([chunk] if chunk else [])) == ([chunk] if chunk else [])
+
+
+def test_captures_and_hex_dumps_are_unpacked_however_they_are_cut() -> None:
+    for packed in (PCAP, DATA.hex().encode()):
+        for size in (1, 3, len(packed)):
+            pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+            assert b"".join(piece or b"" for piece in unpacked(*pieces)) == DATA
+
+
+def test_a_followed_capture_that_is_replaced_goes_on_with_the_new_one() -> None:
+    pieces = unpacked(PCAP[:-5], None, PCAP, follow=True)
+    assert b"".join(piece or b"" for piece in pieces) == DATA  # the new one has the same packets
+
+
+def test_a_capture_that_ends_too_early_is_an_error_unless_it_is_followed() -> None:
+    with pytest.raises(InputError, match="x: ends in the middle of a packet"):
+        unpacked(PCAP[:-5])
+    assert unpacked(PCAP[:-5], follow=True)
