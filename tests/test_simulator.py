@@ -134,6 +134,14 @@ def test_inverters_are_named_as_in_real_telemetry() -> None:
     assert not [number for number in optimizers if number & 0x00800000]
 
 
+def test_an_id_that_is_given_is_not_made_again() -> None:
+    made = [inverter.id for inverter in Site(Plan(inverters=3)).inverters]
+    given = Plan(inverters=4, ids=(made[1],))
+    ids = [inverter.id for inverter in Site(given).inverters]
+    assert ids[:3] == [made[1], made[0], made[2]]
+    assert len(set(ids)) == 4
+
+
 @pytest.mark.parametrize(("kind", "names_inverter"), [(0x00, True), (0x80, False), (0x82, True)])
 def test_optimizers_of_each_kind_name_their_inverter_as_they_do(
     kind: int, names_inverter: bool

@@ -538,7 +538,7 @@ def on_a_terminal(
             with serial.Serial(str(link), 115200, timeout=0.02, exclusive=True) as port:
                 yield process, port
         finally:
-            process.kill()
+            process.terminate()
 
 
 OPTIONS = ("--ids", f"{ID:x}", "--interval", "3600", "--optimizers", "2")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from se import cli, files
-from se.simulator import terminal
+from se.simulator import client, terminal
 from se.simulator.device import Line, make_devices
 from se.simulator.options import check, make_faults, make_site, parser, read_keys
 from se.simulator.voice import speak
@@ -30,14 +30,18 @@ def run(options: argparse.Namespace) -> int:
     check(options)
     site = make_site(options)
     keys = read_keys(options.key, site)
-    if not options.pty:
+    if not (options.pty or options.connect):
         _write(speak(site.reports(), keys, site.plan.seed), options.output)
         return 0
-    line = Line(options.line or Line.RS485)
+    line = Line(options.line or Line.RS485) if options.pty else Line.NETWORK
     devices = make_devices(
         site, keys, line, faults=make_faults(options), speed=options.speed or 0.0
     )
-    return terminal.serve(devices, link=options.link, echo=bool(options.echo))
+    if options.pty:
+        return terminal.serve(devices, link=options.link, echo=bool(options.echo))
+    groups = [devices] if options.gateway else [[device] for device in devices]
+    manners = client.Manners(bool(options.stay), options.cut or 0, bool(options.deaf))
+    return client.run_clients(groups, options.connect, manners)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 from collections.abc import Callable
 
 from se import cli
@@ -15,6 +16,7 @@ from se.simulator.inverter import COMPACT, OPTIMIZER, S_SERIES
 from se.simulator.site import MAX_INVERTERS, Plan, Site
 
 DESCRIPTION = "Simulate a SolarEdge site: its inverters' messages, made from a seed."
+PORT = 22222
 KINDS = (OPTIMIZER, COMPACT, S_SERIES)
 EXAMPLES = """
   python3 -m se.simulator | semonitor.py             a day of one inverter, as JSON
@@ -25,10 +27,16 @@ EXAMPLES = """
                                            semonitor.py -t 4 -m -s 7f101234,7f105678 port
   python3 -m se.simulator --pty --line 2 --link port --ids 7f101234
                                            for semonitor.py -t 2 port
+  python3 -m se.simulator --connect localhost:22222 --inverters 3 --key keys
+                                           for semonitor.py -t n -k keys
 """
 # options that only mean something where the messages go this way
-NEEDS_PTY = ("line", "link", "echo", "never_release")
-NEEDS_LINE = ("speed", "lose", "noise", "silent")
+NEEDS = {
+    "--pty": ("line", "link", "echo", "never_release"),
+    "--connect": ("gateway", "stay", "cut", "deaf"),
+    "--pty or --connect": ("speed", "lose", "noise", "silent"),
+}
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 
 def parser() -> cli.Parser:
@@ -87,6 +95,12 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
     add = group.add_mutually_exclusive_group().add_argument
     add("-o", dest="output", metavar="FILE", help="a recording")
     add("--pty", action="store_true", help="a pseudo-terminal, whose name is printed")
+    add(
+        "--connect",
+        type=_address,
+        metavar="HOST[:PORT]",
+        help="the server there (default port: 22222), until everything is told",
+    )
     add = group.add_argument
     add(
         "--line",
@@ -95,6 +109,8 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         help="with --pty: 2 = RS232, 4 = RS485 (default)",
     )
     add("--link", metavar="PATH", help="with --pty: make a symbolic link to it")
+    _add_flag(group, "--gateway", "with --connect: one connection for all, not one each")
+    _add_flag(group, "--stay", "with --connect: go on when everything is told")
     add(
         "--speed",
         type=_speed,
@@ -109,18 +125,15 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
     add("--lose", type=count, metavar="N", help="every Nth message sent or received is lost")
     add("--noise", type=count, metavar="N", help="every Nth message has noise before it")
     add("--silent", type=number(0, 10**9), metavar="N", help="say nothing after N messages")
-    add(
-        "--never-release",
-        action="store_true",
-        default=None,
-        help="with --pty: never give the RS485 bus back",
-    )
-    add(
-        "--echo",
-        action="store_true",
-        default=None,
-        help="with --pty: the line sends back what comes in",
-    )
+    add("--cut", type=count, metavar="N", help="with --connect: hang up amidst every Nth message")
+    _add_flag(group, "--deaf", "with --connect: read nothing")
+    _add_flag(group, "--never-release", "with --pty: never give the RS485 bus back")
+    _add_flag(group, "--echo", "with --pty: the line sends back what comes in")
+
+
+def _add_flag(group: argparse._ArgumentGroup, flag: str, help_text: str) -> None:
+    """An option without a value: None where it is not given, as with the others."""
+    group.add_argument(flag, action="store_true", default=None, help=help_text)
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
@@ -166,6 +179,14 @@ def _kinds(text: str) -> tuple[int, ...]:
     return kinds
 
 
+def _address(text: str) -> tuple[str, int]:
+    match = _ADDRESS.fullmatch(text)
+    port = int(match["port"] or PORT) if match else 0
+    if not match or not 0 < port < 0x10000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
+    return match["v6"] or match["host"], port
+
+
 def _date(text: str) -> datetime.date:
     try:
         date = datetime.date.fromisoformat(text)
@@ -178,9 +199,9 @@ def _date(text: str) -> datetime.date:
 
 def check(options: argparse.Namespace) -> None:
     """Refuse options that go with others than those given. Raises UsageError."""
-    ways = (("--pty", options.pty, NEEDS_PTY), ("--pty", options.pty, NEEDS_LINE))
-    for way, given, dependent in ways:
-        for name in dependent:
+    for way, names in NEEDS.items():
+        given = (options.pty and "--pty" in way) or (options.connect and "--connect" in way)
+        for name in names:
             if not given and getattr(options, name) is not None:
                 raise UsageError(f"--{name.replace('_', '-')} is only for {way}")
     if options.line == Line.RS232.value and options.inverters > 1:
