@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import select
 import signal
 import struct
 import subprocess
@@ -522,23 +523,33 @@ def test_a_slave_that_never_releases_tells_everything_all_the_same() -> None:
 
 
 @contextmanager
-def on_a_terminal(
+def terminal(
     tmp_path: pathlib.Path, *options: str
-) -> Iterator[tuple[subprocess.Popen[bytes], serial.Serial]]:
-    """The simulator behind a port that is open."""
-    link = tmp_path / "port"
-    command = [sys.executable, "-m", "se.simulator", "--pty", "--link", str(link), *options]
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The simulator behind a port, by its name."""
+    link = str(tmp_path / "port")
+    command = [sys.executable, "-m", "se.simulator", "--pty", "--link", link, *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout
-            name = process.stdout.readline().decode().strip()
-            assert os.path.realpath(link) == name
-            with serial.Serial(str(link), 115200, timeout=0.02, exclusive=True) as port:
-                yield process, port
+            assert process.stdout.readline().decode().strip() == os.path.realpath(link)
+            yield process, link
         finally:
             process.terminate()
+
+
+@contextmanager
+def on_a_terminal(
+    tmp_path: pathlib.Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[bytes], serial.Serial]]:
+    """The simulator behind a port that is open."""
+    with (
+        terminal(tmp_path, *options) as (process, link),
+        serial.Serial(link, 115200, timeout=0.02, exclusive=True) as port,
+    ):
+        yield process, port
 
 
 OPTIONS = ("--ids", f"{ID:x}", "--interval", "3600", "--optimizers", "2")
@@ -588,6 +599,19 @@ def test_an_echoing_line_sends_back_what_comes_in(tmp_path: pathlib.Path) -> Non
         while len(answer) < 7:
             answer += port.read(7)
         assert answer == b"\x03\x11\x13\r\n\x00\xff"
+
+
+def test_a_program_that_sets_nothing_on_the_port_gets_the_bytes_as_they_are(
+    tmp_path: pathlib.Path,
+) -> None:
+    with terminal(tmp_path, "--days", "0", "--echo") as (_, link):
+        port = os.open(link, os.O_RDWR | os.O_NOCTTY)
+        os.write(port, bytes(range(256)))
+        answer = b""
+        while len(answer) < 256 and select.select([port], [], [], 10)[0]:
+            answer += os.read(port, 256)
+        os.close(port)
+    assert answer == bytes(range(256))
 
 
 def test_what_nobody_reads_is_lost_and_does_not_block(tmp_path: pathlib.Path) -> None:
