@@ -123,7 +123,8 @@ def test_headers_that_are_cut_or_impossible_are_counted() -> None:
     assert parse_packet(without_payload) == segment(V4, b"", len(PAYLOAD))
     no_offset = frame.data[:46] + b"\0" + frame.data[47:]
     too_short = frame.data[:16] + b"\0\x15" + frame.data[18:]
-    for data in (no_offset, too_short):
+    no_header = frame.data[:14] + b"\x40" + frame.data[15:]
+    for data in (no_offset, too_short, no_header):
         assert parse_packet(captured(data)) == tally.CUT_HEADER
 
 
