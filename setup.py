@@ -41,6 +41,7 @@ setup(
             "coverage[toml]>=7.4,<8",
             "hypothesis>=6.100,<7",
             "mypy>=1.11,<3",
+            "pandas>=2,<4",
             "pytest>=8,<10",
             "ruff>=0.6,<1",
             "types-pyserial>=3.5",

@@ -1,4 +1,4 @@
-"""Files as the programs use them: `-` for the standard streams, append, follow, whole replacement.
+"""Files as the programs use them: `-` for the standard streams, append, follow.
 
 Reading is a generator of chunks that never blocks for longer than `POLL_S`, so that whoever loops
 over it can look at the clock and at Ctrl-C between two chunks:
@@ -12,17 +12,14 @@ It ends with the input, or never where the input is followed.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import select
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from io import FileIO
-from typing import IO
 
 from se.errors import InputError, OutputError
 
@@ -216,47 +213,3 @@ def _is_replaced(file: FileIO, name: str) -> bool:
         return not os.path.samestat(os.fstat(file.fileno()), os.stat(name))
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def replace_file(path: str, *, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """Write a file anew so that a reader, or a crash, meets the old one or the new one whole.
-
-    The block writes to a temporary file beside it, which is synced and renamed at the end, and
-    removed where the block raises. The permissions are `mode`, or those of the existing file, or
-    what a new file gets; the owner of an existing file is kept where that is permitted.
-    Raises OutputError.
-    """
-    path = os.path.realpath(path)
-    try:
-        descriptor, temporary = tempfile.mkstemp(
-            dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}."
-        )
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from error
-    try:
-        with open(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            _adopt(descriptor, path, mode)
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise OutputError(f"{path}: {error.strerror}") from error
-        raise
-
-
-def _adopt(descriptor: int, path: str, mode: int | None) -> None:
-    """Give the new file the mode asked for, or mode and owner of the one that it replaces."""
-    try:
-        old = os.stat(path)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        os.fchmod(descriptor, 0o666 & ~umask if mode is None else mode)
-        return
-    with contextlib.suppress(PermissionError):
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode) if mode is None else mode)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from se.cli import LOG
 from se.errors import InputError, KeyFileError, OutputError
-from se.files import replace_file
+from se.replace import replace_file
 from se.wire.keyring import Keyring, SetKey
 
 STORE_SUFFIX = ".sessions"

@@ -21,11 +21,20 @@ DOORS = {
     "se.zone": ("se.errors",),
     "se.metrics": ("se.errors",),
     "se.files": ("se.errors",),
+    "se.lines": ("se.errors", "se.files"),
+    "se.replace": ("se.errors",),
     "se.wire": ("se.errors", "se.wire"),
     "se.records": ("se.errors", "se.records"),
     "se.capture": ("se.errors", "se.capture"),
     "se.transport": ("se.errors", "se.transport"),
-    "se.sinks": ("se.errors", "se.sinks", "se.files", "se.metrics", "se.records"),
+    "se.sinks": (
+        "se.errors",
+        "se.sinks",
+        "se.files",
+        "se.replace",
+        "se.metrics",
+        "se.records",
+    ),
 }
 PURE = ("se.wire", "se.records", "se.capture", "se.metrics")
 WORLDLY = "os io sys socket serial time logging threading json argparse".split()

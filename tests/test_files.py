@@ -14,7 +14,8 @@ import pytest
 
 from se import files
 from se.errors import InputError, OutputError
-from se.files import open_output, peek, read_chunks, refuse_same_file, replace_file
+from se.files import open_output, peek, read_chunks, refuse_same_file
+from se.replace import replace_file
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may do what is refused here")
@@ -284,7 +285,7 @@ def test_a_link_is_written_through(path: pathlib.Path) -> None:
 def test_a_crash_leaves_the_old_file_or_the_new_one(path: pathlib.Path) -> None:
     program = (
         "import sys\n"
-        "from se.files import replace_file\n"
+        "from se.replace import replace_file\n"
         "for number in range(10**6):\n"
         "    with replace_file(sys.argv[1]) as file:\n"
         "        file.write(b'%d ' % number * 10000)\n"

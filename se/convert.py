@@ -1,0 +1,172 @@
+"""The loops of the converters: lines of a file, read, flattened and given to a sink."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from se.cli import LOG, Parser, Stop
+from se.files import STDIN
+from se.lines import read_lines
+from se.metrics import Reading, flatten, parse_line
+from se.progress import Progress
+from se.sinks.carbon import Address, Carbon
+from se.sinks.csv_files import CsvFiles
+from se.sinks.graphite import Metric, metrics
+from se.sinks.state import StateFile
+
+IN_FILE_HELP = "file of performance data in JSON format (default: stdin)"
+FOLLOW_HELP = "wait for appended data as the input file grows (as in tail -f)"
+
+
+class Source:
+    """The readings in a file or stdin, line by line; None where nothing new has come.
+
+    Bad lines are logged, counted and skipped. It ends with the input, or when `stop` is requested.
+    """
+
+    def __init__(self, path: str | None, *, follow: bool, stop: Stop):
+        """Opens the input. Raises InputError."""
+        self._lines = read_lines(path, follow=follow and path not in (None, STDIN))
+        self._stop = stop
+        self._good = 0
+        self._skipped = 0
+        self.bytes_read = 0
+
+    def __iter__(self) -> Iterator[list[Reading] | None]:
+        for item in self._lines:
+            if self._stop.requested:
+                break
+            if item is None:
+                yield None
+                continue
+            number, line = item
+            self.bytes_read += len(line) + 1
+            # a file system that lost its power leaves NUL bytes
+            if line := line.strip(b" \t\r\0"):
+                yield self._readings(number, line)
+        if self._skipped:
+            LOG.warning("%d of %d lines skipped", self._skipped, self._skipped + self._good)
+
+    def _readings(self, number: int, line: bytes) -> list[Reading]:
+        try:
+            readings, problems = flatten(parse_line(line))
+        except ValueError as error:
+            readings, problems = [], [str(error)]
+        for problem in problems:
+            LOG.warning("line %d: %s", number, problem)
+        if problems and not readings:
+            self._skipped += 1
+        else:
+            self._good += 1
+        return readings
+
+    @property
+    def exit_code(self) -> int:
+        """What the program is to end with: 1 if nothing could be read."""
+        if self._stop.requested:
+            return self._stop.exit_code
+        return 1 if self._skipped and not self._good else 0
+
+
+def keep_state(path: str | None, state_path: str, *, once: bool) -> int:
+    """Keep the state file up to date with the lines of an input; returns the exit code."""
+    with Stop() as stop:
+        source = Source(path, follow=not once, stop=stop)
+        state = StateFile(state_path)
+        for readings in source:
+            if readings is None:
+                state.rest()
+            else:
+                state.update(readings)
+        state.write()
+        return source.exit_code
+
+
+def write_csv(path: str | None, files: CsvFiles, *, follow: bool) -> int:
+    """Write the lines of an input as CSV files; returns the exit code."""
+    with Stop() as stop, files:
+        source = Source(path, follow=follow, stop=stop)
+        for readings in source:
+            if readings is None:
+                files.flush()
+            else:
+                files.write(readings)
+        return source.exit_code
+
+
+def send_metrics(
+    options: argparse.Namespace, encode: Callable[[list[Metric]], Iterator[bytes]]
+) -> int:
+    """Send the lines of an input to carbon; returns the exit code.
+
+    `options` are those of `graphite_parser`.
+    """
+    with Stop() as stop, closing(Progress(options.inFile, follow=options.follow)) as progress:
+        source = Source(options.inFile, follow=options.follow, stop=stop)
+        carbon = Carbon(
+            Address(options.host, options.port),
+            delay=options.delay,
+            patience=options.patience,
+            stop=stop,
+        )
+        for readings in source:
+            if readings is None:
+                carbon.rest()
+                continue
+            batch = [metric for reading in readings for metric in metrics(options.base, reading)]
+            for message in encode(batch):
+                carbon.send(message)
+                progress.show(source.bytes_read)
+        carbon.close()
+        return source.exit_code
+
+
+def graphite_parser(
+    prog: str, description: str, examples: str, *, port: int, delay: float
+) -> Parser:
+    """The command line of the two programs that send to graphite; the defaults differ."""
+    parser = Parser(prog, description, examples, short_help=False)
+    parser.add_argument("-b", dest="base", default="", help="prefix of the metrics' names")
+    parser.add_argument(
+        "-h", dest="host", default="localhost", help="host of the server (default: %(default)s)"
+    )
+    parser.add_argument(
+        "-p", dest="port", type=_port, default=port, help="its port (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--delay",
+        metavar="SECONDS",
+        type=_seconds,
+        default=delay,
+        help="pause after each transmission (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=_seconds,
+        default=30.0,
+        help="how long a server is tried that has not been there yet (default: 30); one that"
+        " goes away later is tried again without end",
+    )
+    parser.add_argument("-f", dest="follow", action="store_true", help=FOLLOW_HELP)
+    parser.add_argument("inFile", nargs="?", help=IN_FILE_HELP)
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
+    return seconds

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Keep a JSON file with the last values of every inverter, optimizer, meter and battery."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from se import cli
+from se.convert import IN_FILE_HELP, keep_state
+from se.errors import UsageError
+from se.files import STDOUT, refuse_same_file
+
+EXAMPLES = """
+  semonitor.py -t n | tee yyyymmdd.json | se2state.py -o solar.json
+  se2state.py -o solar.json yyyymmdd.json
+"""
+
+
+def parser() -> cli.Parser:
+    """The options, as the user's document lists them."""
+    options = cli.Parser("se2state.py", __doc__ or "", EXAMPLES)
+    add = options.add_argument
+    add("inFile", nargs="?", help=IN_FILE_HELP + "; it is followed as it grows")
+    add(
+        "-o",
+        dest="state",
+        metavar="stateFile",
+        required=True,
+        help="file for the current values; what it holds already is the beginning",
+    )
+    add("--once", action="store_true", help="end with the file instead of waiting for more of it")
+    return options
+
+
+def work(options: argparse.Namespace) -> int:
+    """Keep the state file that the options name."""
+    if options.state == STDOUT:
+        raise UsageError("-o: the state needs a file, it is written anew again and again")
+    cli.set_up_log("se2state", 0, "stderr", append=True)
+    refuse_same_file(options.inFile, options.state)
+    return keep_state(options.inFile, options.state, once=options.once)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    return cli.run(parser(), work, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
