@@ -1,6 +1,6 @@
 """How fast and how small the converters are: `python3 tests/bench_convert.py`.
 
-Converts twenty days of a site with two inverters and sixty optimizers, and an input five times as
+Converts ten days of a site with two inverters and sixty optimizers, and an input three times as
 long to show that memory does not grow. Prints lines and device readings a second and the peak
 memory of both. The graphite programs send, without delay, to a server that only reads.
 """
@@ -16,9 +16,9 @@ import sys
 import tempfile
 import threading
 
-from tests.bench_decode import ROOT, best, measure
+from bench_decode import ROOT, best, measure
 
-SITE = "--inverters 2 --optimizers 30 --days 20 --interval 300".split()
+SITE = "--inverters 2 --optimizers 30 --days 10 --interval 300".split()
 
 
 def serve(listener: socket.socket) -> None:
@@ -49,7 +49,7 @@ def main() -> None:
         site, day, longer = (f"{folder}/{name}" for name in ("site", "day", "longer"))
         subprocess.run([python, "-m", "se.simulator", *SITE, "-o", site], cwd=ROOT, check=True)
         subprocess.run([python, "semonitor.py", "-o", day, site], cwd=ROOT, check=True)
-        subprocess.run(f"cat {f'{day} ' * 5} > {longer}", shell=True, check=True)
+        subprocess.run(f"cat {f'{day} ' * 3} > {longer}", shell=True, check=True)
         lines, readings = count_readings(pathlib.Path(day))
         print(f"{lines} lines, {readings} readings, {os.path.getsize(day) / 1e6:.0f} MB")
         graphite = ("-h", "127.0.0.1", "-p", port, "--delay", "0")
@@ -59,10 +59,10 @@ def main() -> None:
             ("se2graphite.py", *graphite),
             ("pickle2graphite.py", *graphite),
         ):
-            seconds, memory = best(python, program, *options, day, times=3)
+            seconds, memory = best(python, program, *options, day, times=2)
             print(f"{program}: {lines / seconds:,.0f} lines a second,", end=" ")
             print(f"{readings / seconds:,.0f} readings a second;", end=" ")
-            print(f"peak memory {memory:.0f} MB, of an input five times as long", end=" ")
+            print(f"peak memory {memory:.0f} MB, of an input three times as long", end=" ")
             print(f"{measure(python, program, *options, longer)[1]:.0f} MB")
 
 

@@ -148,14 +148,14 @@ def test_a_day_is_stored_value_by_value(name, carbon, tmp_path):
 
 @both
 def test_a_restart_of_carbon_in_the_middle_loses_nothing(name, carbon):
-    count, delay = (10, 0.003) if name == "se2graphite.py" else (40, 0.05)
+    count, delay = (7, 0.003) if name == "se2graphite.py" else (25, 0.06)
     lines = b"".join(day_lines().splitlines(keepends=True)[120 : 120 + count])
     with subprocess.Popen(
         sender(name, carbon, delay), stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdin and process.stderr
         process.stdin.write(lines)
-        time.sleep(1.5)
+        time.sleep(1)
         carbon.stop()
         time.sleep(0.5)
         carbon.start()
