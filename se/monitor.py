@@ -16,14 +16,12 @@ from se.errors import DataError
 from se.files import Output
 from se.records import Telemetry, parse_telemetry
 from se.sinks.json_lines import JsonLines, encode_line
-from se.wire.commands import Answered
 from se.wire.framer import Discarded
 from se.wire.functions import Function, function_name
 from se.wire.keyring import KEY_PARAMETERS, Locked
-from se.wire.master import SlaveRemark
 from se.wire.message import FIRST_ROLE, Message, Reason
 from se.wire.payloads import parse_payload
-from se.wire.session import Event, Received, Sent, Undecrypted
+from se.wire.session import Answered, Event, Notice, Received, Sent, Undecrypted
 from se.zone import LocalZone
 
 
@@ -59,34 +57,33 @@ class Monitor:
         # the numbers of the last requests for parts of a key
         self._secret: deque[int] = deque(maxlen=64)
 
-    def handle(self, name: str, events: Iterable[Event | Answered | SlaveRemark]) -> None:
+    def handle(self, name: str, events: Iterable[Event]) -> None:
         """Handle what a session met on the device or file `name`; the lines are written out.
 
         Raises DataError, OutputError and BrokenPipeError; what came before is written all the same.
         """
         try:
             for event in events:
-                if isinstance(event, Answered):
-                    self._sink.write(_answer_line(event))
-                elif isinstance(event, SlaveRemark):
-                    LOG.warning("%s: inverter %X %s", name, event.slave, event.remark.value)
-                else:
-                    self._handle_event(name, event)
+                if self._record:
+                    self._record.write(_raw(event))
+                self._handle_event(name, event)
         finally:
             self._sink.flush()
 
     def _handle_event(self, name: str, event: Event) -> None:
-        if self._record:
-            self._record.write(_raw(event))
         if isinstance(event, Received):
             self._received(name, event)
         elif isinstance(event, Discarded):
             self._not_framed(name, event)
         elif isinstance(event, Undecrypted):
             self._not_decrypted(name, event)
-        else:
+        elif isinstance(event, Sent):
             self._sent += 1
             self._log_message(f"{name} out {self._sent}", event)
+        elif isinstance(event, Answered):
+            self._sink.write(_answer_line(event))
+        else:
+            LOG.warning("%s: inverter %X %s", name, event.inverter, event.text)
 
     @property
     def found_messages(self) -> bool:
@@ -167,10 +164,11 @@ class Monitor:
 
     def _is_secret(self, message: Message) -> bool:
         """Whether this is part of an inverter's key, which no log may show."""
-        if message.function == Function.PARAMS_GET_SINGLE:
+        if message.function in (Function.PARAMS_GET_SINGLE, Function.PARAMS_SET_SINGLE):
             parameter = parse_payload(message.function, message.payload).get("parameter")
             if parameter in KEY_PARAMETERS:
                 self._secret.append(message.sequence)
+                return message.function == Function.PARAMS_SET_SINGLE
         return message.function == Function.RESP_PARAMS_SINGLE and message.sequence in self._secret
 
     def _log_telemetry(self, telemetry: Telemetry) -> None:
@@ -191,20 +189,22 @@ def _count(what: str, parts: dict[str, int]) -> str:
 
 
 def _answer_line(event: Answered) -> dict[str, Any]:
-    command, answer = event
+    function, parameters, answer = event
     return {
-        "command": command.function,
+        "command": function,
         "response": answer.function,
         "sequence": answer.sequence,
         "data": parse_payload(answer.function, answer.payload),
-        "parameters": command.parameters,
+        "parameters": parameters,
     }
 
 
 def _raw(event: Event) -> bytes:
-    """What an event was on the wire."""
+    """What an event was on the wire, if anything."""
     if isinstance(event, Discarded):
         return event.raw
+    if isinstance(event, Answered | Notice):
+        return b""
     if isinstance(event, Undecrypted):
         return event.message.to_bytes()
     return (event.wrapper or event.message).to_bytes()

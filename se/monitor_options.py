@@ -6,7 +6,6 @@ import argparse
 import re
 
 from se.errors import UsageError
-from se.wire.commands import parse_commands
 from se.wire.message import FIRST_ROLE
 
 RS232, RS485, NETWORK = "2", "4", "n"
@@ -28,9 +27,12 @@ def check(options: argparse.Namespace) -> None:
     else:
         _check_file(options)
     options.slaves = [] if options.slaves is None else parse_inverters(options.slaves)
-    options.commands = [] if options.commands is None else parse_commands(options.commands)
-    if options.commands and len(options.slaves) != 1:
-        raise UsageError("-c needs exactly one inverter: name it with -s")
+    if options.commands is not None:
+        from se.wire.commands import parse_commands  # most runs need no commands
+
+        options.commands = parse_commands(options.commands)
+        if len(options.slaves) != 1:
+            raise UsageError("-c needs exactly one inverter: name it with -s")
 
 
 def parse_inverters(text: str) -> list[int]:

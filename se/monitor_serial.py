@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from typing import Any
 
 from se import cli
 from se.keys import SessionStore
@@ -52,7 +51,7 @@ class SerialSource:
                 store.save()
 
 
-def _conversation(options: argparse.Namespace, keyring: Keyring) -> Conversation[Any]:
+def _conversation(options: argparse.Namespace, keyring: Keyring) -> Conversation:
     """What is to be said and answered on this port, if anything."""
     leading = options.master or options.commands
     server = Server(LocalZone().offset, os.urandom)

@@ -458,6 +458,20 @@ def test_an_inverter_with_another_id_is_named_in_the_log(
     assert done.stderr.count(b"inverter 7F105678 is heard, which -s does not name") == 1
 
 
+def test_a_part_of_a_key_that_is_set_is_not_in_the_log(
+    inverter: Inverter, tmp_path: pathlib.Path
+) -> None:
+    inverter("--line", "2", *ONE, "--days", "0")
+    done = run(
+        *("semonitor.py", "-d", "stderr", "-vvvv", "-c", "11,H239,L1020304/11,H329,L1020304"),
+        *("-s", FIRST, "-t", "2", "port"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0
+    assert done.stderr.count(b"16909060") == 1
+    assert done.stderr.count(b"29 03 04 03") == 1 and b"39 02 04 03" not in done.stderr
+
+
 def test_damaged_transaction_numbers_stop_a_command_before_it_is_sent(
     inverter: Inverter, tmp_path: pathlib.Path
 ) -> None:

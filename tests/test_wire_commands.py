@@ -13,7 +13,6 @@ from se.wire.commands import (
     ANSWER_S,
     RELEASE_S,
     REPEATS,
-    Answered,
     Command,
     Commander,
     parse_commands,
@@ -23,7 +22,7 @@ from se.wire.framer import Framer
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import SERVER, Message
-from se.wire.session import Recent, Sent, Server, Session
+from se.wire.session import Answered, Recent, Sent, Server, Session
 
 INVERTER, OTHER = 0x7F101234, 0x7F105678
 KEY = b"sixteen bytes ok"
@@ -67,10 +66,10 @@ class Line:
         return decode(self.commander.data_to_send())
 
     @property
-    def answers(self) -> list[tuple[str, int]]:
-        """The text of each command that was answered, and the function of its answer."""
+    def answers(self) -> list[tuple[int, int]]:
+        """The function of each command that was answered, and that of its answer."""
         answered = [event for event in self.events if isinstance(event, Answered)]
-        return [(event.command.text, event.answer.function) for event in answered]
+        return [(event.function, event.answer.function) for event in answered]
 
 
 def decode(data: bytes) -> list[Message]:
@@ -184,7 +183,7 @@ def test_a_command_waits_for_the_answer_to_the_one_before() -> None:
     assert not line.commander.done
     assert line.hear(reply(reset, Function.RESP_ACK, b"")) == []
     assert line.commander.done
-    assert line.answers == [("12,H329", 0x90), ("30,H1f4,L0", 0x80)]
+    assert line.answers == [(0x12, 0x90), (0x30, 0x80)]
     assert [event.message for event in line.events if isinstance(event, Sent)] == [get, reset]
 
 
@@ -212,7 +211,7 @@ def test_a_nack_is_an_answer() -> None:
     (get,) = line.wait(0)
     line.hear(reply(get, Function.RESP_NACK, b""))
     assert line.commander.done
-    assert line.answers == [("12,H329", 0x81)]
+    assert line.answers == [(0x12, 0x81)]
 
 
 def test_our_own_message_echoed_is_no_answer() -> None:
@@ -246,7 +245,7 @@ def test_a_command_that_nobody_answers_is_an_error_that_names_it() -> None:
     assert line.wait(REPEATS * ANSWER_S) == [get] * REPEATS
     with pytest.raises(CommandError, match=r"^inverter 7F101234 did not answer command 12,H329 "):
         line.wait(ANSWER_S)
-    assert line.answers == [("34", 0xB1)]
+    assert line.answers == [(0x34, 0xB1)]
 
 
 def test_the_next_command_has_all_its_repetitions_again() -> None:
@@ -263,7 +262,7 @@ def test_a_second_answer_to_a_command_that_was_asked_twice_counts_once() -> None
     line.wait(ANSWER_S)
     (version,) = line.hear(reply(get), reply(get))
     assert version.function == Function.MISC_GET_VER
-    assert line.answers == [("12,H329", 0x90)]
+    assert line.answers == [(0x12, 0x90)]
 
 
 def test_on_rs485_the_bus_is_granted_for_the_answer() -> None:
@@ -311,7 +310,7 @@ def test_a_command_in_an_encrypted_session_is_encrypted() -> None:
     assert get is not None
     assert functions([wrapper, get]) == [Function.MISC_ENCRYPTED, GET]
     line.hear(cipher.encrypt(reply(get), 9, bytes(range(20))))
-    assert line.answers == [("12,H329", 0x90)]
+    assert line.answers == [(0x12, 0x90)]
 
 
 def test_damage_on_the_line_is_given_up_after_a_pause() -> None:

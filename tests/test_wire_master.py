@@ -8,16 +8,16 @@ from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.master import (
     FINISHED_S,
+    NO_DATA,
     PAUSE_S,
     SILENCE_S,
+    SILENT,
     TURN_S,
     TURNS,
     Master,
-    Remark,
-    SlaveRemark,
 )
 from se.wire.message import SERVER, Message
-from se.wire.session import Received, Recent, Server, Session
+from se.wire.session import Notice, Received, Recent, Server, Session
 from tests.captures import ENCRYPTED
 from tests.test_wire_commands import decode, functions, release, reply
 
@@ -62,8 +62,8 @@ class Bus:
                 return grant
 
     @property
-    def remarks(self) -> list[SlaveRemark]:
-        return [event for event in self.events if isinstance(event, SlaveRemark)]
+    def remarks(self) -> list[Notice]:
+        return [event for event in self.events if isinstance(event, Notice)]
 
 
 def telemetry(source: int, sequence: int = 7) -> Message:
@@ -190,7 +190,7 @@ def test_a_slave_that_answers_and_never_sends_gets_the_hint_once() -> None:
     assert bus.remarks == []
     for _ in range(3 * TURNS):
         bus.hear(release(bus.grant()))
-    assert bus.remarks == [SlaveRemark(FIRST, Remark.NO_DATA)]
+    assert bus.remarks == [Notice(FIRST, NO_DATA)]
 
 
 def test_a_slave_that_has_sent_something_gets_no_hint() -> None:
@@ -206,11 +206,11 @@ def test_a_slave_that_is_silent_is_named_once_until_it_is_heard_again() -> None:
     bus = Bus(FIRST)
     for _ in range(3 * TURNS):
         bus.grant()
-    assert bus.remarks == [SlaveRemark(FIRST, Remark.SILENT)]
+    assert bus.remarks == [Notice(FIRST, SILENT)]
     bus.hear(telemetry(FIRST))
     for _ in range(2 * TURNS):
         bus.grant()
-    assert bus.remarks == [SlaveRemark(FIRST, Remark.SILENT)] * 2
+    assert bus.remarks == [Notice(FIRST, SILENT)] * 2
 
 
 def test_a_lost_grant_now_and_then_is_not_worth_a_word() -> None:

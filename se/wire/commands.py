@@ -14,8 +14,8 @@ from typing import NamedTuple
 from se.errors import CommandError, UsageError
 from se.wire.conversation import Conversation, answer_to, is_release
 from se.wire.functions import Function
-from se.wire.message import MAX_PAYLOAD, Message
-from se.wire.session import Event, Session
+from se.wire.message import MAX_PAYLOAD
+from se.wire.session import Answered, Event, Session
 
 ANSWER_S = 5.0
 REPEATS = 3
@@ -31,13 +31,6 @@ class Command(NamedTuple):
     function: int
     parameters: tuple[int, ...]
     payload: bytes
-
-
-class Answered(NamedTuple):
-    """An inverter answered a command; a NACK is an answer, too."""
-
-    command: Command
-    answer: Message
 
 
 def parse_commands(text: str) -> list[Command]:
@@ -69,7 +62,7 @@ def _parse_command(text: str) -> Command:
     return Command(text, int(code, 16), tuple(parameters), payload)
 
 
-class Commander(Conversation[Answered]):
+class Commander(Conversation):
     """Sends commands one at a time; the next goes out when the one before is answered.
 
     `sequence` gives the number of each transaction; a command keeps its number when it is asked
@@ -129,7 +122,8 @@ class Commander(Conversation[Answered]):
             self._grant = None
         elif self._number is not None and (answer := answer_to(event, self._number)):
             self._number = None
-            self._news.append(Answered(self._left.popleft(), answer))
+            command = self._left.popleft()
+            self._news.append(Answered(command.function, command.parameters, answer))
             self._wait(RELEASE_S)
         else:
             return

@@ -1,7 +1,7 @@
 """A session in which our side may begin: what the RS485 master and the sender of commands share.
 
 It is used like the session that it leads, with two differences: there is always a deadline (far
-away, if nothing is to be done), and there may be other events among those of the session.
+away, if nothing is to be done), and there may be more kinds of events.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Generic, TypeVar
 
 from se.wire.functions import Function
 from se.wire.message import SERVER, Message
@@ -17,20 +16,15 @@ from se.wire.session import Event, Received, Session
 
 ANSWER_BIT = 0x80  # set in the function code of every answer, and of nothing else that is sent
 
-News = TypeVar("News")
 
-
-class Conversation(Generic[News]):
-    """Leads a session; as it stands, it adds nothing to it.
-
-    `News` are the events that a derived class adds. The first `handle_time` begins.
-    """
+class Conversation:
+    """Leads a session; as it stands, it adds nothing to it. The first `handle_time` begins."""
 
     done = False
 
     def __init__(self, session: Session):
         self._session = session
-        self._news: deque[News] = deque()
+        self._news: deque[Event] = deque()
         self._now = 0.0
         self._since = 0.0
         self._seconds = 0.0
@@ -57,7 +51,7 @@ class Conversation(Generic[News]):
         if not self._since <= now < self._since + self._seconds:
             self._handle_due()
 
-    def events(self) -> Iterator[Event | News]:
+    def events(self) -> Iterator[Event]:
         """What happened since the last call, in order."""
         yield from self._told()
         for event in self._session.events():
@@ -69,7 +63,7 @@ class Conversation(Generic[News]):
         """The bytes to send now, once."""
         return self._session.data_to_send()
 
-    def _told(self) -> Iterator[News]:
+    def _told(self) -> Iterator[Event]:
         while self._news:
             yield self._news.popleft()
 

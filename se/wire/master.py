@@ -9,35 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import NamedTuple
 
 from se.wire.conversation import ANSWER_BIT, Conversation, is_release
 from se.wire.functions import Function
-from se.wire.session import Event, Received, Session, Undecrypted
+from se.wire.session import Event, Notice, Received, Session, Undecrypted
 
 SILENCE_S = 10.0  # a grant, or what gives it back, may get lost
 FINISHED_S = 5.0  # the silence of one that has sent something
 TURN_S = 60.0  # nobody keeps the bus for longer, even if it never falls silent
 PAUSE_S = 5.0  # between two rounds
-TURNS = 3  # so many of one kind in a row are worth a word
-
-
-class Remark(Enum):
-    """What may be wrong with a slave; the value is the sentence behind its name."""
-
-    SILENT = "does not answer: is it on this bus, awake, and is that its ID?"
-    NO_DATA = (
-        "answers, but has sent no data yet: if it stays so, set its Server to RS485"
-        " and the protocol of its RS485 port to SE slave"
-    )
-
-
-class SlaveRemark(NamedTuple):
-    """Something that is said once about a slave."""
-
-    slave: int
-    remark: Remark
+TURNS = 3  # so many of one kind are worth a word
+SILENT = "does not answer: is it on this bus, awake, and is that its ID?"
+NO_DATA = (
+    "answers, but has sent no data yet: if it stays so, set its Server to RS485 and the protocol"
+    " of its RS485 port to SE slave"
+)
 
 
 class _Slave:
@@ -52,7 +38,7 @@ class _Slave:
         self.turn_ends = 0.0
 
 
-class Master(Conversation[SlaveRemark]):
+class Master(Conversation):
     """Leads the session of a bus over the slaves; `sequence` gives the number of each grant."""
 
     def __init__(self, session: Session, slaves: Sequence[int], sequence: Callable[[], int]):
@@ -90,7 +76,7 @@ class Master(Conversation[SlaveRemark]):
             slave.missed = 0
             slave.answered += 1
             if slave.answered == TURNS and not slave.has_sent:
-                self._news.append(SlaveRemark(slave.inverter, Remark.NO_DATA))
+                self._news.append(Notice(slave.inverter, NO_DATA))
             self._end_turn(slave)
         elif _is_data_of(slave.inverter, event):
             slave.missed = 0
@@ -99,7 +85,7 @@ class Master(Conversation[SlaveRemark]):
 
     def _end_turn(self, slave: _Slave) -> None:
         if slave.missed == TURNS:
-            self._news.append(SlaveRemark(slave.inverter, Remark.SILENT))
+            self._news.append(Notice(slave.inverter, SILENT))
         self._turn = None
         self._next()
 
