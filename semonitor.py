@@ -60,9 +60,9 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Load what does the work, which --help can do without, and do it."""
-    from se import monitor
+    from se import monitor_run
 
-    return monitor.run(options)
+    return monitor_run.run(options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

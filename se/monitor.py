@@ -1,48 +1,52 @@
-"""semonitor.py: where bytes, protocol, tables and output meet.
+"""What semonitor.py makes of the events of its sessions, wherever their bytes come from.
 
-`Monitor` handles the events of sessions: telemetry becomes JSON lines, everything becomes log lines
-and counts. `run` reads a file or stdin through it.
+Telemetry and the answers of commands become JSON lines, everything becomes log lines and counts.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import logging
-import re
-import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
-from se import cli, files
+from se import cli
 from se.cli import LOG
-from se.errors import DataError, InputError, UsageError
-from se.keys import SessionStore
+from se.errors import DataError
+from se.files import Output
 from se.records import Telemetry, parse_telemetry
 from se.sinks.json_lines import JsonLines, encode_line
-from se.unpack import unpack_messages
 from se.wire.framer import Discarded
 from se.wire.functions import Function, function_name
-from se.wire.keyring import Locked
-from se.wire.message import Message, Reason
+from se.wire.keyring import KEY_PARAMETERS, Locked
+from se.wire.message import FIRST_ROLE, Message, Reason
 from se.wire.payloads import parse_payload
-from se.wire.session import Event, Received, Recent, Sent, Session, Undecrypted
+from se.wire.session import Answered, Event, Notice, Received, Sent, Undecrypted
 from se.zone import LocalZone
-
-KEY_PARAMETERS = range(0x0239, 0x023D)  # their values are the inverter's key: never logged
-_SERIAL_PORT = re.compile(r"/dev/(tty|cu|serial/).*|COM\d+|(socket|rfc2217)://.*", re.IGNORECASE)
 
 
 class Monitor:
     """Turns events into JSON lines, log lines and counts.
 
     With `strict`, what cannot be decoded raises DataError instead of being logged and skipped.
+    All that comes in and goes out is first written to `record`, message by message. Where the
+    `inverters` are given, messages of another one are logged, once for each.
     """
 
-    def __init__(self, sink: JsonLines, *, strict: bool = False):
+    def __init__(
+        self,
+        sink: JsonLines,
+        *,
+        strict: bool = False,
+        record: Output | None = None,
+        inverters: Collection[int] = (),
+    ):
         self._messages: Counter[int] = Counter()
         self._sink = sink
         self._strict = strict
+        self._record = record
+        self._inverters = inverters
+        self._strangers: set[int] = set()
         self._zone = LocalZone()
         self._records: Counter[int] = Counter()
         self._discarded: Counter[Reason] = Counter()
@@ -50,8 +54,8 @@ class Monitor:
         self._repeated = 0
         self._sent = 0
         self._complained: set[tuple[Locked, int | None]] = set()
-        # inverter and sequence of the last requests for parts of a key
-        self._secret: deque[tuple[int, int]] = deque(maxlen=64)
+        # the numbers of the last requests for parts of a key
+        self._secret: deque[int] = deque(maxlen=64)
 
     def handle(self, name: str, events: Iterable[Event]) -> None:
         """Handle what a session met on the device or file `name`; the lines are written out.
@@ -60,17 +64,26 @@ class Monitor:
         """
         try:
             for event in events:
-                if isinstance(event, Received):
-                    self._received(name, event)
-                elif isinstance(event, Discarded):
-                    self._not_framed(name, event)
-                elif isinstance(event, Undecrypted):
-                    self._not_decrypted(name, event)
-                else:
-                    self._sent += 1
-                    self._log_message(f"{name} out {self._sent}", event)
+                if self._record:
+                    self._record.write(_raw(event))
+                self._handle_event(name, event)
         finally:
             self._sink.flush()
+
+    def _handle_event(self, name: str, event: Event) -> None:
+        if isinstance(event, Received):
+            self._received(name, event)
+        elif isinstance(event, Discarded):
+            self._not_framed(name, event)
+        elif isinstance(event, Undecrypted):
+            self._not_decrypted(name, event)
+        elif isinstance(event, Sent):
+            self._sent += 1
+            self._log_message(f"{name} out {self._sent}", event)
+        elif isinstance(event, Answered):
+            self._sink.write(_answer_line(event))
+        else:
+            LOG.warning("%s: inverter %X %s", name, event.inverter, event.text)
 
     @property
     def found_messages(self) -> bool:
@@ -95,6 +108,7 @@ class Monitor:
         self._messages[message.function] += 1
         if LOG.isEnabledFor(cli.MESSAGES):
             self._log_message(f"{name} in {self._messages.total() + self._undecrypted}", event)
+        self._check_sender(name, message.source)
         if message.function != Function.SERVER_POST_DATA:
             return
         if event.repeated:
@@ -108,6 +122,13 @@ class Monitor:
         self._log_telemetry(telemetry)
         for problem in telemetry.problems:
             self._trouble(f"{name}: {message}: {problem}", message.to_bytes())
+
+    def _check_sender(self, name: str, sender: int) -> None:
+        """Name an inverter that the user did not name."""
+        known = sender in self._inverters or sender in self._strangers or sender >= FIRST_ROLE
+        if self._inverters and not known:
+            self._strangers.add(sender)
+            LOG.warning("%s: inverter %X is heard, which -s does not name", name, sender)
 
     def _not_framed(self, name: str, event: Discarded) -> None:
         """Warn of what may have been a message; noise between messages is everyday life."""
@@ -143,11 +164,12 @@ class Monitor:
 
     def _is_secret(self, message: Message) -> bool:
         """Whether this is part of an inverter's key, which no log may show."""
-        if message.function == Function.PARAMS_GET_SINGLE:
+        if message.function in (Function.PARAMS_GET_SINGLE, Function.PARAMS_SET_SINGLE):
             parameter = parse_payload(message.function, message.payload).get("parameter")
             if parameter in KEY_PARAMETERS:
-                self._secret.append((message.dest, message.sequence))
-        return (message.source, message.sequence) in self._secret
+                self._secret.append(message.sequence)
+                return message.function == Function.PARAMS_SET_SINGLE
+        return message.function == Function.RESP_PARAMS_SINGLE and message.sequence in self._secret
 
     def _log_telemetry(self, telemetry: Telemetry) -> None:
         if LOG.isEnabledFor(cli.PARSED):
@@ -166,100 +188,28 @@ def _count(what: str, parts: dict[str, int]) -> str:
     return f"{sum(parts.values())} {what}" + (f" ({details})" if details else "")
 
 
+def _answer_line(event: Answered) -> dict[str, Any]:
+    function, parameters, answer = event
+    return {
+        "command": function,
+        "response": answer.function,
+        "sequence": answer.sequence,
+        "data": parse_payload(answer.function, answer.payload),
+        "parameters": parameters,
+    }
+
+
+def _raw(event: Event) -> bytes:
+    """What an event was on the wire, if anything."""
+    if isinstance(event, Discarded):
+        return event.raw
+    if isinstance(event, Answered | Notice):
+        return b""
+    if isinstance(event, Undecrypted):
+        return event.message.to_bytes()
+    return (event.wrapper or event.message).to_bytes()
+
+
 def _hex_lines(raw: bytes) -> Iterator[str]:
     for start in range(0, len(raw), 16):
         yield f"data: {raw[start : start + 16].hex(' ')}"
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do what semonitor.py was called for; returns the exit code."""
-    _check(options)
-    name = files.display_name(options.datasource)
-    files.refuse_same_file(
-        options.datasource,
-        options.output,
-        options.record,
-        None if options.debug in cli.LOG_STREAMS else options.debug,
-        *options.keys,
-    )
-    chunks = files.read_chunks(options.datasource, follow=options.follow)
-    cli.set_up_log("semonitor", options.verbose, options.debug, append=options.append)
-    store = SessionStore(options.keys)
-    LOG.info("reading %s%s", name, " and following it" if options.follow else "")
-    with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(cli.Stop())
-        output = files.open_output(options.output, append=options.append, lines=True)
-        monitor = Monitor(JsonLines(stack.enter_context(output)), strict=options.strict)
-        chunks = unpack_messages(_until(stop, chunks), name, follow=options.follow)
-        if options.record:
-            record = files.open_output(options.record, append=options.append)
-            chunks = _record(chunks, stack.enter_context(record))
-        try:
-            _read(monitor, name, chunks, store, stop)
-        except InputError:
-            if not stop.requested:  # a capture may well be inside a packet then
-                raise
-        finally:
-            LOG.info("%s", monitor.summary(name))
-        return stop.exit_code if stop.requested else 0
-
-
-def _read(
-    monitor: Monitor,
-    name: str,
-    chunks: Iterator[bytes | None],
-    store: SessionStore,
-    stop: cli.Stop,
-) -> None:
-    """Decode a file or stdin to its end, or until the program is asked to stop."""
-    session = Session(store.keyring, Recent())
-    size = 0
-    for chunk in chunks:
-        if chunk is None:
-            session.close()
-        else:
-            session.receive_data(chunk, time.time())
-            size += len(chunk)
-        monitor.handle(name, session.events())
-        store.save()
-    if stop.requested:
-        return
-    session.close()
-    monitor.handle(name, session.events())
-    if size and not monitor.found_messages:
-        cli.complain(f"semonitor.py: {name}: no SolarEdge message in {size} bytes")
-
-
-def _check(options: argparse.Namespace) -> None:
-    """Refuse what cannot be meant. Raises UsageError."""
-    source = options.datasource
-    if options.interface or options.type == "n":
-        raise UsageError("-n and -t n: the network is not available yet")
-    if options.type:
-        raise UsageError(f"-t {options.type}: serial ports are not available yet")
-    if source and _SERIAL_PORT.fullmatch(source):
-        raise UsageError(f"{source} is a serial port: say -t 2 (RS232) or -t 4 (RS485)")
-    for flag, given in (
-        ("-b", options.baud),
-        ("-c", options.commands),
-        ("-m", options.master),
-        ("-s", options.slaves),
-    ):
-        if given:
-            raise UsageError(f"{flag} is not for input from a file or stdin")
-
-
-def _until(stop: cli.Stop, chunks: Iterator[bytes | None]) -> Iterator[bytes | None]:
-    """The chunks up to Ctrl-C or SIGTERM."""
-    for chunk in chunks:
-        if stop.requested:
-            return
-        yield chunk
-
-
-def _record(chunks: Iterator[bytes | None], record: files.Output) -> Iterator[bytes | None]:
-    """The chunks, each of them recorded before it is decoded."""
-    for chunk in chunks:
-        if chunk:
-            record.write(chunk)
-        yield chunk

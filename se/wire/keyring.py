@@ -15,6 +15,7 @@ from se.wire.message import Message
 if TYPE_CHECKING:
     from se.wire.crypto import Cipher
 
+KEY_PARAMETERS = range(0x0239, 0x023D)  # where an inverter keeps its key, 4 bytes in each
 SESSIONS_PER_INVERTER = 3
 MAX_SESSIONS = 256  # anybody on a network could open sessions
 

@@ -25,6 +25,7 @@ MAX_PAYLOAD = 0xFFFF
 SERVER = 0xFFFFFFFE  # the vendor's server, or the RS485 master
 ENCRYPTED_SERVER = 0xFFFFFFFD
 BROADCAST = 0xFFFFFFFF
+FIRST_ROLE = 0xFFFFFF00  # from here on an address is a role such as these, and no inverter
 
 
 class Reason(Enum):

@@ -58,7 +58,25 @@ class Sent(NamedTuple):
     wrapper: Message | None
 
 
-Event = Received | Undecrypted | Discarded | Sent
+class Answered(NamedTuple):
+    """An inverter answered a command of ours; a NACK is an answer, too.
+
+    This and a `Notice` come from conversations (`se.wire.conversation`), not from sessions alone.
+    """
+
+    function: int
+    parameters: tuple[int, ...]
+    answer: Message
+
+
+class Notice(NamedTuple):
+    """Something that the user should know about an inverter; the text goes on from its name."""
+
+    inverter: int
+    text: str
+
+
+Event = Received | Undecrypted | Discarded | Sent | Answered | Notice
 
 
 class Recent:

@@ -1,0 +1,68 @@
+"""semonitor.py from its options to its exit code: where sources, keys, log and output meet.
+
+A source is a place where bytes come from: it opens by its making, has a name for the log, and
+hands what its sessions meet to the monitor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import Protocol
+
+from se import cli, files, monitor_options
+from se.cli import LOG
+from se.keys import SessionStore
+from se.monitor import Monitor
+from se.sinks.json_lines import JsonLines
+
+
+class Source(Protocol):
+    """A file, a serial port, or the network."""
+
+    name: str
+
+    def run(self, monitor: Monitor, store: SessionStore, stop: cli.Stop) -> None:
+        """Read until the end, or until a signal comes."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what semonitor.py was called for; returns the exit code."""
+    monitor_options.check(options)
+    files.refuse_same_file(
+        options.datasource,
+        options.output,
+        options.record,
+        None if options.debug in cli.LOG_STREAMS else options.debug,
+        *options.keys,
+    )
+    source = _open_source(options)
+    cli.set_up_log("semonitor", options.verbose, options.debug, append=options.append)
+    store = SessionStore(options.keys)
+    LOG.info("reading %s%s", source.name, " and following it" if options.follow else "")
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(cli.Stop())
+        output = files.open_output(options.output, append=options.append, lines=True)
+        stack.enter_context(output)
+        record = None
+        if options.record:
+            record = stack.enter_context(files.open_output(options.record, append=options.append))
+        monitor = Monitor(
+            JsonLines(output), strict=options.strict, record=record, inverters=options.slaves
+        )
+        try:
+            source.run(monitor, store, stop)
+        finally:
+            LOG.info("%s", monitor.summary(source.name))
+        return stop.exit_code if stop.requested else 0
+
+
+def _open_source(options: argparse.Namespace) -> Source:
+    """Open where the bytes come from; its modules are loaded only for those who need them."""
+    if options.type in (monitor_options.RS232, monitor_options.RS485):
+        from se.monitor_serial import SerialSource
+
+        return SerialSource(options)
+    from se.monitor_files import FileSource
+
+    return FileSource(options)

@@ -1,0 +1,131 @@
+"""Commands to an inverter: the grammar of -c, and the conversation that has them answered.
+
+cmd[/cmd/...]     each a hex function code and its parameters: 0011,H329,L0
+B, H, L           before each parameter: 8, 16 or 32 bits, little-endian
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from se.errors import CommandError, UsageError
+from se.wire.conversation import Conversation, answer_to, is_release
+from se.wire.functions import Function
+from se.wire.message import MAX_PAYLOAD
+from se.wire.session import Answered, Event, Session
+
+ANSWER_S = 5.0
+REPEATS = 3
+RELEASE_S = 2.0  # an inverter that has answered and says nothing more gives the bus back silently
+_SIZES = {"B": 1, "H": 2, "L": 4}
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+class Command(NamedTuple):
+    """A command as it was written, and what it means."""
+
+    text: str
+    function: int
+    parameters: tuple[int, ...]
+    payload: bytes
+
+
+def parse_commands(text: str) -> list[Command]:
+    """The commands of a -c option. Raises UsageError, naming the part that is wrong."""
+    return [_parse_command(part) for part in text.split("/")]
+
+
+def _parse_command(text: str) -> Command:
+    if not text:
+        raise UsageError("-c: there is an empty command: expected cmd[/cmd/...]")
+    code, *parts = text.split(",")
+    if not _HEX.fullmatch(code) or int(code, 16) > 0xFFFF:
+        raise UsageError(f"-c: {text}: {code!r} is no function code: expected hex, up to ffff")
+    parameters, payload = [], b""
+    for part in parts:
+        size = _SIZES.get(part[:1].upper())
+        digits = part[1:]
+        if size is None:
+            raise UsageError(f"-c: {text}: parameter {part!r} does not begin with B, H or L")
+        if not _HEX.fullmatch(digits):
+            raise UsageError(f"-c: {text}: parameter {part!r} is no hex number behind its letter")
+        value = int(digits, 16)
+        if value >> 8 * size:
+            raise UsageError(f"-c: {text}: parameter {part!r} needs more than {8 * size} bits")
+        parameters.append(value)
+        payload += value.to_bytes(size, "little")
+    if len(payload) > MAX_PAYLOAD:
+        raise UsageError(f"-c: the parameters of {code} take more than {MAX_PAYLOAD} bytes")
+    return Command(text, int(code, 16), tuple(parameters), payload)
+
+
+class Commander(Conversation):
+    """Sends commands one at a time; the next goes out when the one before is answered.
+
+    `sequence` gives the number of each transaction; a command keeps its number when it is asked
+    again. On an RS485 bus (`grant`) the inverter may speak only when it is granted the bus, and
+    the next command waits until it gives the bus back.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        inverter: int,
+        commands: Sequence[Command],
+        sequence: Callable[[], int],
+        *,
+        grant: bool = False,
+    ):
+        super().__init__(session)
+        self._inverter = inverter
+        self._left = deque(commands)
+        self._sequence = sequence
+        self._granting = grant
+        self._number: int | None = None  # of the command that waits for its answer
+        self._repeats = 0
+        self._grant: int | None = None  # the number of the grant that was not given back
+
+    def _handle_due(self) -> None:
+        """Begin, or ask again. Raises CommandError where that was done often enough."""
+        if self._number is None:
+            self._next()
+        elif self._repeats < REPEATS:
+            self._repeats += 1
+            self._ask(self._number)
+        else:
+            raise CommandError(
+                f"inverter {self._inverter:X} did not answer command {self._left[0].text}"
+                f" ({1 + REPEATS} times asked, {ANSWER_S:g} s waited each time)"
+            )
+
+    def _next(self) -> None:
+        if self._left:
+            self._number = self._sequence()
+            self._repeats = 0
+            self._ask(self._number)
+        else:
+            self.done = True
+
+    def _ask(self, number: int) -> None:
+        command = self._left[0]
+        self._send(number, self._inverter, command.function, command.payload)
+        if self._granting:
+            self._grant = self._sequence()
+            self._send(self._grant, self._inverter, Function.POLESTAR_MASTER_GRANT)
+        self._wait(ANSWER_S)
+
+    def _handle_event(self, event: Event) -> None:
+        if self._grant is not None and is_release(event, self._grant):
+            self._grant = None
+        elif self._number is not None and (answer := answer_to(event, self._number)):
+            self._number = None
+            command = self._left.popleft()
+            self._news.append(Answered(command.function, command.parameters, answer))
+            self._wait(RELEASE_S)
+        else:
+            return
+        if self._number is None and self._grant is None:
+            self._next()
