@@ -104,11 +104,18 @@ def _ends_with_newline(path: str) -> bool:
         return file.read(1) == b"\n"
 
 
-def refuse_same_file(*paths: str | None) -> None:
-    """Raise OutputError where two of the paths name one regular file: it would eat itself."""
+def refuse_same_file(source: str | None, *others: str | None) -> None:
+    """Raise OutputError where two of the files are the same regular one: it would eat itself.
+
+    The first is the input, where `-` and None are stdin, which may be redirected from a file; the
+    others are ignored where they are `-` or None.
+    """
     seen: dict[tuple[int, int] | str, str] = {}
-    for path in paths:
-        if path is None or path == STDIN:
+    inputs = [] if source is None or source == STDIN else [source]
+    if not inputs and sys.stdin is not None and (identity := _identity(sys.stdin.fileno())):
+        seen[identity] = "stdin"
+    for path in (*inputs, *others):
+        if path is None or path == STDOUT:
             continue
         identity = _identity(path)
         if identity in seen:
@@ -117,12 +124,12 @@ def refuse_same_file(*paths: str | None) -> None:
             seen[identity] = path
 
 
-def _identity(path: str) -> tuple[int, int] | str | None:
+def _identity(path: str | int) -> tuple[int, int] | str | None:
     """What tells a file from others; None for what is no regular file (terminals, /dev/null)."""
     try:
         status = os.stat(path)
     except OSError:
-        return os.path.realpath(path)
+        return os.path.realpath(path) if isinstance(path, str) else None
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
@@ -137,7 +144,7 @@ def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | N
     name = display_name(path)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return _read_waiting(file, name)
-    return _follow(file, name) if follow else _read(file, name)
+    return _follow(file, path) if follow else _read(file, name)
 
 
 def peek(chunks: Iterator[bytes | None], size: int) -> tuple[bytes, Iterator[bytes | None]]:
@@ -179,19 +186,20 @@ def _read_once(file: FileIO, name: str) -> bytes:
         raise InputError(f"{name}: {error.strerror}") from error
 
 
-def _follow(file: FileIO, name: str) -> Iterator[bytes | None]:
+def _follow(file: FileIO, path: str | None) -> Iterator[bytes | None]:
     """Read for ever, going on with the file that takes the name of this one."""
     while True:
         with file:
-            yield from _read_until_replaced(file, name)
+            yield from _read_until_replaced(file, path)
         yield None
-        file = open_input(name)
+        file = open_input(path)
 
 
-def _read_until_replaced(file: FileIO, name: str) -> Iterator[bytes | None]:
-    """Read what there is and what comes, until `name` is another file."""
+def _read_until_replaced(file: FileIO, path: str | None) -> Iterator[bytes | None]:
+    """Read what there is and what comes, until `path` is another file."""
+    name = display_name(path)
     while True:
-        replaced = _is_replaced(file, name)
+        replaced = _is_replaced(file, path)
         if chunk := _read_once(file, name):
             yield chunk
         elif os.fstat(file.fileno()).st_size < file.tell():
@@ -204,12 +212,14 @@ def _read_until_replaced(file: FileIO, name: str) -> Iterator[bytes | None]:
             time.sleep(POLL_S)
 
 
-def _is_replaced(file: FileIO, name: str) -> bool:
+def _is_replaced(file: FileIO, path: str | None) -> bool:
     """Whether the name stands for another file by now; a missing one may still come back.
 
     Stdin that is redirected from a file has no name that could.
     """
+    if path is None or path == STDIN:
+        return False
     try:
-        return not os.path.samestat(os.fstat(file.fileno()), os.stat(name))
+        return not os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except OSError:
         return False

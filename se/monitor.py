@@ -86,9 +86,13 @@ class Monitor:
             LOG.warning("%s: inverter %X %s", name, event.inverter, event.text)
 
     @property
+    def _received_count(self) -> int:
+        return self._messages.total() + self._undecrypted
+
+    @property
     def found_messages(self) -> bool:
         """Whether there was any message, be it one that cannot be decrypted."""
-        return bool(self._messages or self._undecrypted)
+        return self._received_count > 0
 
     def summary(self, name: str) -> str:
         """One line: messages, records by type, bytes discarded by reason."""
@@ -107,7 +111,7 @@ class Monitor:
         message = event.message
         self._messages[message.function] += 1
         if LOG.isEnabledFor(cli.MESSAGES):
-            self._log_message(f"{name} in {self._messages.total() + self._undecrypted}", event)
+            self._log_message(f"{name} in {self._received_count}", event)
         self._check_sender(name, message.source)
         if message.function != Function.SERVER_POST_DATA:
             return
@@ -136,11 +140,14 @@ class Monitor:
         level = cli.OPERATIONS if event.reason is Reason.NOISE else logging.WARNING
         text = f"{name}: {len(event.raw)} bytes discarded: {event.reason.value}"
         self._trouble(text, event.raw, level)
+        self._log_raw(event.raw)
 
     def _not_decrypted(self, name: str, event: Undecrypted) -> None:
         """Say once for each inverter why its messages cannot be read."""
         self._undecrypted += 1
         message, reason, inverter = event
+        LOG.log(cli.MESSAGES, "%s in %d: %s", name, self._received_count, message)
+        self._log_raw(message.to_bytes())
         whose = "encrypted message" if inverter is None else f"encrypted by inverter {inverter:X}"
         if self._strict or (reason, inverter) not in self._complained:
             self._complained.add((reason, inverter))
@@ -150,7 +157,6 @@ class Monitor:
         if self._strict:
             raise DataError("\n".join((text, *_hex_lines(raw))))
         LOG.log(level, "%s", text)
-        self._log_raw(raw)
 
     def _log_message(self, where: str, event: Received | Sent) -> None:
         """The message from -vv on, its parsed payload from -vvv on, its bytes at -vvvv."""

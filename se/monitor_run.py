@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         options.output,
         options.record,
         None if options.debug in cli.LOG_STREAMS else options.debug,
-        *options.keys,
+        *dict.fromkeys(options.keys),
     )
     source = _open_source(options)
     cli.set_up_log("semonitor", options.verbose, options.debug, append=options.append)

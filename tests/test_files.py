@@ -17,6 +17,7 @@ from se.errors import InputError, OutputError
 from se.files import open_output, peek, read_chunks, refuse_same_file
 from se.replace import replace_file
 
+ROOT = pathlib.Path(__file__).parent.parent
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may do what is refused here")
 
@@ -132,6 +133,34 @@ def test_redirected_stdin_is_followed_too(path: pathlib.Path) -> None:
     ):
         assert process.stdout is not None
         assert process.stdout.readline() == b"b'one'\n"
+        with path.open("ab") as file:
+            file.write(b"two")
+        assert process.stdout.readline() == b"b'two'\n"
+        process.kill()
+
+
+def test_a_file_named_stdin_is_not_taken_for_stdin(path: pathlib.Path) -> None:
+    path.write_bytes(b"one")
+    (path.parent / "stdin").write_bytes(b"another file")
+    program = (
+        "from se.files import read_chunks\n"
+        "for chunk in read_chunks(None, follow=True):\n"
+        "    if chunk is None: print(chunk, flush=True)\n"
+        "    elif chunk: print(chunk, flush=True)\n"
+    )
+    with (
+        path.open("rb") as stdin,
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            cwd=path.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"b'one'\n"
+        time.sleep(0.2)
         with path.open("ab") as file:
             file.write(b"two")
         assert process.stdout.readline() == b"b'two'\n"

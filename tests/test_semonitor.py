@@ -136,6 +136,20 @@ def test_the_log_can_go_to_stdout_and_a_file_is_appended_to_with_a(day: pathlib.
     assert log.read_text().count("reading") == 2
 
 
+def test_the_log_of_messages_that_cannot_be_decrypted_can_be_decoded_later(
+    day: pathlib.Path,
+) -> None:
+    opening = bytes(range(34))
+    cipher = Cipher(bytes.fromhex(KEY), opening)
+    wrapped = [cipher.encrypt(telemetry(n), n, os.urandom(20)) for n in range(1, 4)]
+    set_key = Message(1, 0x7F101234, SERVER, 0x0503, opening)
+    day.write_bytes(b"".join(message.to_bytes() for message in (set_key, *wrapped)))
+    log = run("semonitor.py", "-vvvv", "-d", "stderr", day).stderr
+    assert log.count(b"003d MISC_ENCRYPTED") == 3 and log.count(b"no key was given") == 1
+    (day.parent / "7f101234.key").write_text(KEY)
+    assert len(lines(run("semonitor.py", "-k", day.parent / "7f101234.key", stdin=log).stdout)) == 3
+
+
 def test_no_part_of_a_key_is_logged(day: pathlib.Path) -> None:
     inverter = 0x7F101234
     secret = 0x0BADCAFE
@@ -250,6 +264,22 @@ def test_errors_are_one_line_and_an_exit_code(
     assert error.startswith("semonitor.py: ") and error.count("\n") == 1
     assert complaint in error
     assert day.read_bytes() == STREAM
+
+
+@pytest.mark.parametrize("option", ["-o", "-r", "-d"])
+def test_redirected_input_is_not_overwritten(day: pathlib.Path, option: str) -> None:
+    with day.open("rb") as stdin:
+        process = start("semonitor.py", option, day, stdin=stdin.fileno(), stderr=subprocess.PIPE)
+        _, error = process.communicate()
+    assert process.returncode == 1
+    assert error.decode() == f"semonitor.py: {day}: is the same file as stdin\n"
+    assert day.read_bytes() == STREAM
+
+
+def test_a_key_file_that_is_given_twice_does_no_harm(day: pathlib.Path) -> None:
+    key = day.with_name("7f101234.key")
+    key.write_text(KEY)
+    assert len(lines(run("semonitor.py", "-k", key, "-k", key, day).stdout)) == 100
 
 
 def test_a_wrong_key_file_does_not_cost_the_old_output(day: pathlib.Path) -> None:
