@@ -27,6 +27,8 @@ from tests.day import day_lines, day_messages
 from tests.pcap_writer import Connection, frames, pcap
 from tests.processes import ROOT, command, environment, run, start, wait_until
 
+pytestmark = pytest.mark.system
+
 CONVERTERS = ["se2state.py", "se2csv.py", "se2graphite.py", "pickle2graphite.py"]
 GRAPHITE = ["se2graphite.py", "pickle2graphite.py"]
 

@@ -22,6 +22,8 @@ from tests import site
 from tests.namespaces import NEEDS_NAMESPACES, inside, ip
 from tests.pcap_writer import PROD, Connection, Segment
 
+pytestmark = pytest.mark.system
+
 ROOT = pathlib.Path(__file__).parent.parent
 SEEXTRACT = [sys.executable, str(ROOT / "seextract.py")]
 SEMONITOR = [sys.executable, str(ROOT / "semonitor.py"), "-d", "stderr"]

@@ -20,6 +20,8 @@ from se.errors import DeviceError
 from se.transport import serial_port
 from se.transport.serial_port import SerialPort
 
+pytestmark = pytest.mark.system
+
 ROOT = pathlib.Path(__file__).parent.parent
 PATIENCE_S = 10
 BAUD = 115200

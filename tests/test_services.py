@@ -31,6 +31,8 @@ from tests.namespaces import (
     wait_until,
 )
 
+pytestmark = pytest.mark.system
+
 INVERTER, SECOND, STRANGER = "00:27:02:11:22:33", "84:d6:c5:44:55:66", "02:00:00:00:00:01"
 LOOPBACK = Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"), IPv4Address(0))
 

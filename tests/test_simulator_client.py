@@ -25,6 +25,8 @@ from se.wire.keyring import Keyring
 from se.wire.message import SERVER, Message
 from se.wire.session import Received, Recent, Server, Session
 
+pytestmark = pytest.mark.system
+
 ROOT = pathlib.Path(__file__).parent.parent
 FIRST, SECOND = 0x7F101234, 0x7F105678
 KEYS = {FIRST: bytes(range(16))}
