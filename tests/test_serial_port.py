@@ -186,9 +186,35 @@ def test_pauses_grow_until_the_port_is_back(
         while clock[0] < 200:
             before, tried = clock[0], port._next_try
             port.read()
+            port._opening.join()
             if port._next_try != tried:
-                pauses.append(round(port._next_try - before, 6))
+                pauses.append(round(port._next_try - before, 1))
     assert pauses[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+def test_a_port_that_takes_long_to_open_again_holds_up_nobody(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience, tries = threading.Event(), []
+
+    def open_slowly(name: str, baud: int) -> serial.SerialBase:
+        tries.append(name)
+        patience.wait()
+        return open_at_once(name, baud)
+
+    open_at_once = serial_port._open
+    with SerialPort(str(terminal.link), BAUD) as port:
+        terminal.unplug()
+        assert read(port, lambda chunks: None in chunks) == [None]
+        terminal.plug_in()
+        monkeypatch.setattr(serial_port, "_open", open_slowly)
+        port._next_try = 0.0
+        assert [port.read() for _ in range(10)] == [b""] * 10
+        patience.set()
+        port._opening.join()
+        assert tries == [str(terminal.link)]
+        os.write(terminal.other_end, b"here")
+        assert joined(read(port, lambda chunks: len(joined(chunks)) == 4)) == b"here"
 
 
 def test_a_lost_port_is_an_error_where_that_is_asked_for(terminal: Terminal) -> None:
@@ -264,7 +290,7 @@ def test_an_adapter_on_the_network_is_a_port_that_is_opened_again(kind: str) -> 
             assert joined(read(port, lambda chunks: len(joined(chunks)) >= 2048)) == every
             adapter.drop()
             assert read(port, lambda chunks: None in chunks) == [None]
-            while port.read() or len(adapter.connections) == 1:
+            while port.read() or len(adapter.connections) == 1 or port._opening.is_alive():
                 pass
             port.write(every)
             assert joined(read(port, lambda chunks: len(joined(chunks)) >= 2048)) == every

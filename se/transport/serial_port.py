@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import threading
 import time
 
 import serial
@@ -47,6 +48,7 @@ class SerialPort:
         self._port: serial.SerialBase | None = _open(name, baud)
         self._pause = FIRST_PAUSE_S
         self._next_try = 0.0
+        self._opening = threading.Thread()
 
     def read(self) -> bytes | None:
         """What comes within `POLL_S`; None when the port was lost: what follows is a new stream.
@@ -95,9 +97,14 @@ class SerialPort:
         self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
 
     def _try_again(self) -> bytes:
-        if time.monotonic() < self._next_try:
-            time.sleep(POLL_S)
-            return b""
+        """Open it in the background: an adapter on the network may say nothing for seconds."""
+        if time.monotonic() >= self._next_try and not self._opening.is_alive():
+            self._opening = threading.Thread(target=self._open_again, daemon=True)
+            self._opening.start()
+        time.sleep(POLL_S)
+        return b""
+
+    def _open_again(self) -> None:
         try:
             self._port = _open(self.name, self._baud)
         except DeviceError as error:
@@ -105,7 +112,6 @@ class SerialPort:
             self._wait_longer()
         else:
             LOG.warning("%s: open again", self.name)
-        return b""
 
 
 def _open(name: str, baud: int) -> serial.SerialBase:
