@@ -14,6 +14,7 @@ EXAMPLES = """
   seextract.py day.pcap | semonitor.py       decode what a capture holds, to stdout
   semonitor.py -f -a -o day.json day.dat     follow a growing file
   semonitor.py -k 7f101234.key day.dat       decrypt with the inverter's key
+  semonitor.py -n eth1 -a -o all.json        be the server of the inverters on eth1
 """
 
 
@@ -44,6 +45,7 @@ def parser() -> cli.Parser:
     add("-m", dest="master", action="store_true", help="be the RS485 master")
     add("-n", dest="interface", metavar="interface", help="run DHCP and DNS on this interface")
     add("-o", dest="output", metavar="outfile", help="JSON file (default: stdout)")
+    add("-p", dest="ports", metavar="port[,port...]", help="TCP ports with -t n (default: 22222)")
     add("-r", dest="record", metavar="recfile", help="record the bytes as they come")
     add("-s", dest="slaves", metavar="inv[,inv,...]", help="IDs of the inverters")
     add("-t", dest="type", choices=("2", "4", "n"), help="2 RS232, 4 RS485, n network")
@@ -55,6 +57,8 @@ def parser() -> cli.Parser:
         help="log operations; -vv messages, -vvv their contents, -vvvv their bytes",
     )
     add("-x", dest="strict", action="store_true", help="halt on what cannot be decoded")
+    add("--any-mac", action="store_true", help="with -n: serve addresses to others, too")
+    add("--user", metavar="name", help="with -t n: become this user once the ports are open")
     return options
 
 

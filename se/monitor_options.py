@@ -9,6 +9,7 @@ from se.errors import UsageError
 from se.wire.message import FIRST_ROLE
 
 RS232, RS485, NETWORK = "2", "4", "n"
+DEFAULT_PORT = 22222
 DEFAULT_BAUD = 115200
 HIGHEST_BAUD = 10_000_000
 _SERIAL_PORT = re.compile(r"/dev/(tty|cu|serial/).*|COM\d+|(socket|rfc2217)://.*", re.IGNORECASE)
@@ -20,11 +21,15 @@ def check(options: argparse.Namespace) -> None:
 
     Raises UsageError.
     """
-    if options.interface or options.type == NETWORK:
-        raise UsageError("-n and -t n: the network is not available yet")
-    if options.type in (RS232, RS485):
+    if options.interface and options.type is None:
+        options.type = NETWORK
+    if options.type == NETWORK:
+        _check_network(options)
+    elif options.type in (RS232, RS485):
+        _refuse(f"-t {options.type}", _network_only(options))
         _check_serial(options)
     else:
+        _refuse("input from a file or stdin", _network_only(options))
         _check_file(options)
     options.slaves = [] if options.slaves is None else parse_inverters(options.slaves)
     if options.commands is not None:
@@ -45,6 +50,45 @@ def parse_inverters(text: str) -> list[int]:
             raise UsageError(f"-s: {part} is given twice")
         inverters.append(int(part, 16))
     return inverters
+
+
+def parse_ports(text: str) -> list[int]:
+    """The ports of a -p option. Raises UsageError, naming the part that is wrong."""
+    ports = [int(part) if part.isdecimal() else 0 for part in text.split(",")]
+    for part, port in zip(text.split(","), ports, strict=True):
+        if not 0 < port < 0x10000:
+            raise UsageError(f"-p: {part!r} is no port: expected a number from 1 to 65535")
+        if ports.count(port) > 1:
+            raise UsageError(f"-p: {part} is given twice")
+    return ports
+
+
+def _check_network(options: argparse.Namespace) -> None:
+    if options.datasource is not None:
+        raise UsageError(f"{options.datasource}: the network needs no data source")
+    if options.any_mac and not options.interface:
+        raise UsageError("--any-mac is for -n: without it there is no DHCP")
+    _refuse(
+        "the network",
+        {"-b": options.baud is not None, "-f": options.follow, "-m": options.master},
+    )
+    options.ports = [DEFAULT_PORT] if options.ports is None else parse_ports(options.ports)
+
+
+def _network_only(options: argparse.Namespace) -> dict[str, bool]:
+    return {
+        "-n": options.interface is not None,
+        "-p": options.ports is not None,
+        "--any-mac": options.any_mac,
+        "--user": options.user is not None,
+    }
+
+
+def _refuse(where: str, flags: dict[str, bool]) -> None:
+    """What means nothing there."""
+    for flag, is_given in flags.items():
+        if is_given:
+            raise UsageError(f"{flag} is not for {where}")
 
 
 def _check_serial(options: argparse.Namespace) -> None:
@@ -68,11 +112,12 @@ def _check_file(options: argparse.Namespace) -> None:
     source = options.datasource
     if source and _SERIAL_PORT.fullmatch(source):
         raise UsageError(f"{source} is a serial port: say -t 2 (RS232) or -t 4 (RS485)")
-    for flag, is_given in (
-        ("-b", options.baud is not None),
-        ("-c", options.commands is not None),
-        ("-m", options.master),
-        ("-s", options.slaves is not None),
-    ):
-        if is_given:
-            raise UsageError(f"{flag} is not for input from a file or stdin")
+    _refuse(
+        "input from a file or stdin",
+        {
+            "-b": options.baud is not None,
+            "-c": options.commands is not None,
+            "-m": options.master,
+            "-s": options.slaves is not None,
+        },
+    )

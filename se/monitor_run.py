@@ -59,6 +59,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _open_source(options: argparse.Namespace) -> Source:
     """Open where the bytes come from; its modules are loaded only for those who need them."""
+    if options.type == monitor_options.NETWORK:
+        from se.monitor_network import NetworkSource
+
+        return NetworkSource(options)
     if options.type in (monitor_options.RS232, monitor_options.RS485):
         from se.monitor_serial import SerialSource
 

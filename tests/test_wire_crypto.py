@@ -45,6 +45,12 @@ def test_payloads_of_any_length_are_just_not_decrypted() -> None:
         assert CIPHER.decrypt(payload[:size]) is None
 
 
+def test_a_payload_that_was_damaged_behind_the_magic_number_is_not_decrypted() -> None:
+    payload = bytearray(Message.parse(ENCRYPTED).payload)
+    payload[-1] ^= 1
+    assert CIPHER.decrypt(bytes(payload)) is None
+
+
 def test_the_check_of_a_key_tells_it_from_others() -> None:
     assert CIPHER.key_check == "a9bb56"
     assert Cipher(bytes(16), SET_KEY_PAYLOAD).key_check != CIPHER.key_check

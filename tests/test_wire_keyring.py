@@ -146,6 +146,12 @@ def test_sessions_survive_a_restart_with_the_key_that_fitted_first() -> None:
     assert restarted.decrypt(encrypted(KEY_B, set_key)) is not None
 
 
+def test_a_stored_session_whose_key_is_gone_is_left_out() -> None:
+    keyring = Keyring({B: KEY_B}, [])
+    keyring.restore([SetKey(A, opening(), "123456")])
+    assert keyring.stored_sessions == []
+
+
 def test_a_stored_session_that_is_over_is_no_wrong_key() -> None:
     keyring = Keyring({A: KEY_A}, [])
     keyring.restore([SetKey(A, opening(), "")])
@@ -166,3 +172,83 @@ def test_openings_without_end_do_not_fill_the_memory() -> None:
         keyring.open_session(inverter, opening())
     assert len(keyring.stored_sessions) == MAX_SESSIONS
     assert keyring.stored_sessions[-1].inverter == MAX_SESSIONS + 9
+
+
+def test_a_new_opening_after_one_that_led_to_nothing_has_the_next_key() -> None:
+    keyring = Keyring({}, [KEY_A, KEY_B, KEY_C])
+    turns = []
+    for _ in range(4):
+        keyring.open_session(A, opening())
+        cipher = keyring.cipher(A)
+        assert cipher is not None
+        turns.append(cipher.key)
+    assert turns == [KEY_A, KEY_B, KEY_C, KEY_A]
+
+
+def test_an_answer_under_a_wrong_key_does_not_bind_it() -> None:
+    """As it stands in a recording of a server that had to try its keys."""
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    guess = encrypted(KEY_A, set_key, source=0xFFFFFFFE)
+    assert keyring.decrypt(guess) is not None
+    decrypted = keyring.decrypt(encrypted(KEY_B, set_key))
+    assert decrypted is not None and decrypted[1] == A
+
+
+def test_a_binding_survives_restarts_although_others_open_sessions_in_between() -> None:
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    keyring.decrypt(encrypted(KEY_B, set_key))
+    for _ in range(2):
+        stored = keyring.stored_sessions
+        keyring = Keyring({}, [KEY_A, KEY_B])
+        keyring.restore(stored)
+        keyring.open_session(B, opening())
+        keyring.open_session(A, opening())
+        cipher = keyring.cipher(A)
+        assert cipher is not None and cipher.key == KEY_B
+
+
+def test_the_sessions_of_the_likely_inverters_are_tried_first() -> None:
+    keyring = Keyring({A: KEY_A, B: KEY_A}, [])
+    set_key = opening()
+    for inverter in (A, B):
+        keyring.open_session(inverter, set_key)
+    decrypted = [keyring.decrypt(encrypted(KEY_A, set_key), [likely]) for likely in (A, B, A)]
+    assert [found[1] for found in decrypted if found] == [A, B, A]
+
+
+def test_why_an_inverter_stays_silent_is_known_when_every_key_had_its_turn() -> None:
+    keyring = Keyring({B: KEY_B}, [])
+    assert keyring.why_silent(A) == Locked.NO_KEY
+    keyring = Keyring({}, [KEY_A, KEY_B])
+    set_key, reasons = opening(), []
+    for _ in range(3):
+        keyring.open_session(A, set_key)
+        reasons.append(keyring.why_silent(A))
+    assert reasons == [None, None, Locked.WRONG_KEY]
+    keyring.decrypt(encrypted(KEY_B, set_key))
+    assert keyring.why_silent(A) is None
+
+
+def test_openings_that_lead_to_nothing_do_not_drive_out_sessions_in_use() -> None:
+    keyring = Keyring({A: KEY_A}, [KEY_B])
+    set_key = opening()
+    keyring.open_session(A, set_key)
+    assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
+    for inverter in range(1, MAX_SESSIONS + 10):
+        keyring.open_session(inverter, opening())
+    for _ in range(SESSIONS_PER_INVERTER):
+        keyring.open_session(A, opening())
+    assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
+
+
+def test_an_inverter_that_is_forgotten_is_not_blamed_any_more() -> None:
+    keyring = Keyring({}, [KEY_A])
+    keyring.open_session(A, opening())
+    for inverter in range(1, MAX_SESSIONS + 1):
+        keyring.open_session(inverter, opening())
+        keyring.decrypt(encrypted(KEY_A, keyring.stored_sessions[-1].payload, source=inverter))
+    assert keyring.why_locked() == (Locked.NO_SESSION, None)

@@ -6,11 +6,8 @@ that one selector serves these and the inverters' connections.
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import socket
-import sys
 from collections import Counter
 from collections.abc import Callable
 
@@ -19,6 +16,7 @@ from se.transport.dhcp import SERVER_PORT as DHCP_PORT
 from se.transport.dhcp import DhcpServer, Reply
 from se.transport.dns import DnsServer
 from se.transport.interfaces import Interface
+from se.transport.ports import explain
 
 LOG = logging.getLogger("se")
 
@@ -93,16 +91,5 @@ def _open_socket(name: str, interface: Interface, address: str, port: int) -> so
         opened.bind((address, port))
     except OSError as error:
         opened.close()
-        raise DeviceError(f"{interface.name}: {name}: {_explain(error, port)}") from error
+        raise DeviceError(f"{interface.name}: {name}: {explain(error, port, '-ulpn')}") from error
     return opened
-
-
-def _explain(error: OSError, port: int) -> str:
-    """What to do when a port cannot be opened."""
-    if error.errno in (errno.EACCES, errno.EPERM):
-        python = os.path.realpath(sys.executable)
-        capabilities = f"sudo setcap cap_net_bind_service,cap_net_raw+ep {python}"
-        return f"not permitted to open port {port}; run with sudo, or once: {capabilities}"
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken; see by which program: sudo ss -ulpn 'sport = :{port}'"
-    return f"port {port}: {error.strerror}"

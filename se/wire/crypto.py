@@ -7,6 +7,7 @@ Under the session key, MISC_ENCRYPTED (0x003d) wraps whole messages.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from Crypto.Cipher import AES
 from Crypto.Util.strxor import strxor
@@ -15,11 +16,15 @@ from se.wire.functions import Function
 from se.wire.message import (
     BROADCAST,
     ENCRYPTED_SERVER,
+    MAGIC,
     OVERHEAD,
     MalformedMessageError,
     Message,
     frame_size,
 )
+
+if TYPE_CHECKING:
+    from Crypto.Cipher._mode_ctr import CtrMode
 
 KEY_SIZE = 16
 _BLOCK = 16
@@ -50,10 +55,15 @@ class Cipher:
 
     def decrypt(self, payload: bytes) -> Message | None:
         """The message inside the payload of a 0x003d; None if this is not its session."""
-        plain = self._crypt(payload[:_BLOCK], payload[_BLOCK:])
-        if len(plain) < _PREFIX.size + OVERHEAD:
+        if len(payload) < _BLOCK + _PREFIX.size + OVERHEAD:
             return None
-        _, mask = _PREFIX.unpack_from(plain)
+        aes = self._aes(payload[:_BLOCK])
+        # most sessions are not the right one, and the first block shows that
+        start = aes.decrypt(payload[_BLOCK : 2 * _BLOCK])
+        _, mask = _PREFIX.unpack_from(start)
+        if _mask(start[_PREFIX.size :], mask)[: len(MAGIC)] != MAGIC:
+            return None
+        plain = start + aes.decrypt(payload[2 * _BLOCK :])
         inner = _mask(plain[_PREFIX.size :], mask)
         try:
             return Message.parse(inner[: frame_size(inner)])
@@ -64,15 +74,12 @@ class Cipher:
         """The wrapper of a server's message; `random` are `random_size` fresh bytes."""
         nonce, mask = random[:_BLOCK], random[_BLOCK:]
         plain = _PREFIX.pack(sequence, mask) + _mask(message.to_bytes(), mask)
-        payload = nonce + self._crypt(nonce, plain)
+        payload = nonce + self._aes(nonce).encrypt(plain)
         return Message(sequence, ENCRYPTED_SERVER, BROADCAST, Function.MISC_ENCRYPTED, payload)
 
-    def _crypt(self, nonce: bytes, data: bytes) -> bytes:
-        """Encrypt or decrypt, which is the same: the nonce is the first value of the counter."""
-        if len(nonce) < _BLOCK or not data:
-            return b""
-        aes = AES.new(self._session_key, AES.MODE_CTR, nonce=b"", initial_value=nonce)
-        return aes.encrypt(data)
+    def _aes(self, nonce: bytes) -> CtrMode:
+        """One stream of the cipher: the nonce is the first value of the counter."""
+        return AES.new(self._session_key, AES.MODE_CTR, nonce=b"", initial_value=nonce)
 
 
 def _mask(data: bytes, mask: bytes) -> bytes:

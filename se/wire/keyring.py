@@ -7,10 +7,11 @@ module is loaded with the first session, since most systems have none.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from se.wire.message import Message
+from se.wire.message import FIRST_ROLE, Message
 
 if TYPE_CHECKING:
     from se.wire.crypto import Cipher
@@ -33,17 +34,31 @@ class SetKey(NamedTuple):
 
     inverter: int
     payload: bytes
-    check: str  # empty until a message was decrypted
+    check: str  # empty until a message of the inverter was decrypted
 
 
 class _Session:
-    """One 0x0503 and the ciphers that may be right for it; only one, once that is known."""
+    """One 0x0503 and the ciphers that may be right for it; only one, once that is known.
+
+    `turn` counts the 0x0503 before it that led to nothing, and says which cipher has its turn.
+    """
 
     def __init__(self, inverter: int, payload: bytes, ciphers: list[Cipher]):
         self.inverter = inverter
         self.payload = payload
         self.ciphers = ciphers
         self.proven = False
+        self.turn = 0
+
+    @property
+    def cipher(self) -> Cipher:
+        """What answers are encrypted with."""
+        return self.ciphers[self.turn % len(self.ciphers)]
+
+    def prove(self, cipher: Cipher) -> None:
+        """This is the right one."""
+        self.proven = True
+        self.ciphers = [cipher]
 
 
 class Keyring:
@@ -64,23 +79,29 @@ class Keyring:
     def open_session(self, inverter: int, payload: bytes) -> None:
         """Take the payload of an inverter's 0x0503.
 
-        A repetition of it says that our answer was not understood: it is the next key's turn.
+        The same again, or a new one where nothing was decrypted under the one before, says that
+        our answer was not understood: it is the next key's turn.
         """
-        for session in self._sessions:
-            if (session.inverter, session.payload) == (inverter, payload):
-                if not session.proven:
-                    session.ciphers.append(session.ciphers.pop(0))
-                self._use(session)
-                break
-        else:
-            self._add(SetKey(inverter, payload, ""))
-        if self.cipher(inverter):
-            self._fits.setdefault(inverter, False)
+        before = self._session(inverter)
+        session = self._same(inverter, payload) or self._add(inverter, payload)
+        if session is None:
+            return
+        self._use(session)
+        self._fits.setdefault(inverter, False)
+        if before and not (before.proven or session.proven):
+            session.turn = before.turn + 1
 
     def restore(self, sessions: list[SetKey]) -> None:
-        """Take up the sessions of an earlier run, the latest last."""
-        for session in sessions:
-            self._add(session)
+        """Take up the sessions of an earlier run, the latest last.
+
+        A key that fitted then is the inverter's own from the beginning.
+        """
+        for inverter, payload, check in sessions:
+            session = self._add(inverter, payload)
+            if session is not None:
+                for cipher in session.ciphers:
+                    if cipher.key_check == check:
+                        self._prove(session, cipher)
         self.changed = False
 
     @property
@@ -90,18 +111,22 @@ class Keyring:
             SetKey(
                 session.inverter,
                 session.payload,
-                session.ciphers[0].key_check if session.proven else "",
+                session.cipher.key_check if session.proven else "",
             )
             for session in reversed(self._sessions)
         ]
 
-    def decrypt(self, payload: bytes) -> tuple[Message, int] | None:
-        """The message in the payload of a 0x003d, and the inverter whose session it belongs to."""
-        for session in self._sessions:
+    def decrypt(self, payload: bytes, likely: Collection[int] = ()) -> tuple[Message, int] | None:
+        """The message in the payload of a 0x003d, and the inverter whose session it belongs to.
+
+        The sessions of the `likely` inverters are tried first.
+        """
+        for session in sorted(self._sessions, key=lambda each: each.inverter not in likely):
             for cipher in session.ciphers:
                 message = cipher.decrypt(payload)
                 if message is not None:
-                    self._prove(session, cipher)
+                    if message.source < FIRST_ROLE:  # an answer may be a server's wrong guess
+                        self._prove(session, cipher)
                     self._use(session)
                     return message, session.inverter
         return None
@@ -115,41 +140,64 @@ class Keyring:
             return Locked.NO_KEY, self._keyless
         return Locked.NO_SESSION, None
 
+    def why_silent(self, inverter: int) -> Locked | None:
+        """Why an inverter that sends its 0x0503 will say nothing else, if that is known by now."""
+        session = self._session(inverter)
+        if session is None:
+            return Locked.NO_KEY
+        tried = session.turn >= len(session.ciphers) and not session.proven
+        return Locked.WRONG_KEY if tried else None
+
     def cipher(self, inverter: int) -> Cipher | None:
         """What an answer to this inverter is encrypted with, once it has opened a session."""
+        session = self._session(inverter)
+        return session.cipher if session else None
+
+    def _session(self, inverter: int) -> _Session | None:
+        """The session of an inverter that was used last."""
+        return next((each for each in self._sessions if each.inverter == inverter), None)
+
+    def _same(self, inverter: int, payload: bytes) -> _Session | None:
         for session in self._sessions:
-            if session.inverter == inverter:
-                return session.ciphers[0]
+            if (session.inverter, session.payload) == (inverter, payload):
+                return session
         return None
 
-    def _add(self, set_key: SetKey) -> None:
-        inverter, payload, check = set_key
+    def _add(self, inverter: int, payload: bytes) -> _Session | None:
         bound = self._bound.get(inverter)
         keys = [bound] if bound else self._unbound
         if not keys:
             self._keyless = inverter
-            return
+            return None
         ciphers = _ciphers(keys, payload)
         if not ciphers:
-            return
+            return None
         own = [session for session in self._sessions if session.inverter == inverter]
         if len(own) >= SESSIONS_PER_INVERTER:
-            self._sessions.remove(own[-1])
+            self._remove_one(own)
         elif len(self._sessions) >= MAX_SESSIONS:
-            self._sessions.pop()
-        # the key that fitted in an earlier run has the first turn
-        ciphers.sort(key=lambda cipher: cipher.key_check != check)
-        self._sessions.insert(0, _Session(inverter, payload, ciphers))
+            self._remove_one(self._sessions)
+        session = _Session(inverter, payload, ciphers)
+        self._sessions.insert(0, session)
         self.changed = True
+        return session
+
+    def _remove_one(self, sessions: list[_Session]) -> None:
+        """Forget the one of them that was used longest ago, those that led to nothing first."""
+        useless = [session for session in sessions if not session.proven]
+        removed = (useless or sessions)[-1]
+        self._sessions.remove(removed)
+        if self._session(removed.inverter) is None:
+            self._fits.pop(removed.inverter, None)
 
     def _prove(self, session: _Session, cipher: Cipher) -> None:
-        """A message was decrypted, so this is the inverter's key."""
+        """A message of the inverter was decrypted, so this is its key."""
         if not session.proven:
-            session.proven = True
-            session.ciphers = [cipher]
-            self._bound[session.inverter] = cipher.key
+            session.prove(cipher)
             self._fits[session.inverter] = True
-            self.changed = True
+            if self._bound.get(session.inverter) != cipher.key:
+                self._bound[session.inverter] = cipher.key
+                self.changed = True
 
     def _use(self, session: _Session) -> None:
         self._sessions.remove(session)

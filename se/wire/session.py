@@ -185,7 +185,7 @@ class Session:
         """Look into an encrypted message, answer, and know repetitions."""
         wrapper = cipher = None
         if message.function == Function.MISC_ENCRYPTED:
-            opened = self._keyring.decrypt(message.payload)
+            opened = self._keyring.decrypt(message.payload, self._encrypting)
             if opened is None:
                 return Undecrypted(message, *self._keyring.why_locked())
             wrapper, (message, inverter) = message, opened

@@ -1,0 +1,88 @@
+"""semonitor.py on the network: being the server that inverters connect to."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+from se import cli
+from se.cli import LOG
+from se.errors import DeviceError
+from se.keys import SessionStore
+from se.monitor import Monitor
+from se.monitor_client import Clients, Order
+from se.privileges import User
+from se.sequence_file import SequenceFile
+from se.transport.network import Network, open_listener
+
+if TYPE_CHECKING:
+    from se.transport.services import Service
+
+FALLBACK_PORTS = (22221, 80)  # where inverters try when the usual one does not answer
+
+
+class NetworkSource:
+    """Inverters that connect to us; the ports are opened by its making.
+
+    That raises DeviceError, and UsageError for a user that we cannot become.
+    """
+
+    name = "the network"
+
+    def __init__(self, options: argparse.Namespace):
+        self._user = User(options.user) if options.user else None
+        self._order = None
+        if options.commands:
+            number = SequenceFile().next_number
+            self._order = Order(options.slaves[0], options.commands, number)
+        self._services: tuple[Service, ...] = ()
+        self._listeners: list[socket.socket] = []
+        self._unopened: list[DeviceError] = []
+        with contextlib.ExitStack() as opened:
+            for port in options.ports:
+                self._listeners.append(opened.enter_context(open_listener("", port)))
+            if options.interface:
+                self._open_interface(options, opened)
+            self._opened = opened.pop_all()
+
+    def _open_interface(self, options: argparse.Namespace, opened: contextlib.ExitStack) -> None:
+        """DHCP, DNS, and the other ports that inverters may try, on the interface alone."""
+        from se.transport.interfaces import find_interface
+        from se.transport.services import open_services
+
+        interface = find_interface(options.interface)
+        self._services = open_services(interface, any_mac=options.any_mac)
+        for service in self._services:
+            opened.callback(service.close)
+        for port in sorted({*FALLBACK_PORTS} - {*options.ports}, reverse=True):
+            try:
+                listener = open_listener(str(interface.address), port)
+                self._listeners.append(opened.enter_context(listener))
+            except DeviceError as error:
+                self._unopened.append(error)
+
+    def run(self, monitor: Monitor, store: SessionStore, stop: cli.Stop) -> None:
+        """Serve whoever connects, until a signal comes or all commands are answered.
+
+        Raises CommandError, DataError, OutputError and BrokenPipeError.
+        """
+        if self._user:
+            self._user.become()
+        for error in self._unopened:
+            LOG.warning("%s", error)
+        clients = Clients(monitor, store, self._order)
+        with self._opened, contextlib.closing(Network(clients.open)) as network:
+            for listener in self._listeners:
+                network.listen(listener)
+                LOG.info("waiting for inverters on %s, port %d", *listener.getsockname())
+            for service in self._services:
+                network.watch(service, service.serve)
+            network.watch(stop, lambda now: None)
+            while not (stop.requested or clients.done):
+                network.turn()
+                clients.handle_time()
+        for service in self._services:
+            for reason, count in service.dropped.items():
+                LOG.info("%s: %d packets dropped: %s", service.name, count, reason)
