@@ -27,6 +27,8 @@ from se.wire.message import MAGIC, SERVER, Message
 from tests.captures import ENCRYPTED, GOOD, SET_KEY
 from tests.served import INVERTER, NO_RECORDS, Client, Encrypted, Site, acknowledgement, telemetry
 
+pytestmark = pytest.mark.system
+
 OTHER_INVERTER = 0x7F105678
 KEYS = [bytes([number]) * 16 for number in (1, 2, 3)]
 

@@ -19,6 +19,8 @@ from tests.namespaces import HOUSE_ADDRESS, NEEDS_NAMESPACES, DhcpClient, House,
 from tests.processes import ROOT, command, environment, run, wait_until
 from tests.served import NO_RECORDS, Client, Encrypted, telemetry
 
+pytestmark = pytest.mark.system
+
 KEYS = [bytes([number]) * 16 for number in (1, 2, 3)]
 NOBODY = "nobody"
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
