@@ -133,6 +133,13 @@ def _identity(path: str | int) -> tuple[int, int] | str | None:
     return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
+def modified(path: str | None) -> float | None:
+    """When a regular file was written last (UTC seconds); None for what is none, and stdin."""
+    if path is None or not os.path.isfile(path):
+        return None
+    return os.path.getmtime(path)
+
+
 def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | None]:
     """Read a file or stdin; with `follow`, wait for what is appended to a file, as tail -f does.
 

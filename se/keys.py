@@ -3,25 +3,27 @@
 A key file has one key a line: 32 hex digits, as sekey.py writes them, or an inverter's ID and its
 key. A file that is named after an inverter (`7f101234.key`) binds a key without an ID to it. Lines
 that begin with # and empty lines are passed over. Beside `NAME` stands `NAME.sessions`: for each
-inverter its last session keys as they came (useless without the inverter's key).
+inverter its latest session keys as they came (useless without the inverter's key), by the time at
+which they came: so decoding an old recording does not push out the session of today.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from se.cli import LOG
-from se.errors import InputError, KeyFileError, OutputError
+from se.errors import KeyFileError, OutputError
+from se.records.field import ID_BITS
 from se.replace import replace_file
-from se.wire.keyring import Keyring, SetKey
+from se.wire.keyring import SESSIONS_PER_INVERTER, Keyring, SetKey
 
 STORE_SUFFIX = ".sessions"
 _LINE = re.compile(r"(?:(?P<id>[0-9a-fA-F]{1,8})\s+)?(?P<key>[0-9a-fA-F]{32})")
 _NAME = re.compile(r"[0-9a-fA-F]{8}")
-_STORED = re.compile(r"([0-9A-F]{1,8}) ((?:[0-9a-f]{2})+) ([0-9a-f]{6}|-)")
+_STORED = re.compile(r"([0-9A-F]{1,8}) ((?:[0-9a-f]{2})+) ([0-9]{1,10}) ([0-9a-f]{6}|-)")
 
 
 class KeyFile(NamedTuple):
@@ -35,13 +37,13 @@ class KeyFile(NamedTuple):
 def read_key_file(path: str) -> KeyFile:
     """Read a key file. Raises KeyFileError, which never shows what may be a key."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
             lines = [line.strip() for line in file]
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
     keys = KeyFile(path, {}, [])
     stem = os.path.basename(path).split(".")[0]
-    owner = int(stem, 16) if _NAME.fullmatch(stem) else None
+    owner = int(stem, 16) & ID_BITS if _NAME.fullmatch(stem) else None
     for number, line in enumerate(lines, 1):
         if not line or line.startswith("#"):
             continue
@@ -51,7 +53,7 @@ def read_key_file(path: str) -> KeyFile:
                 f"{path}: line {number} is no key: expected 32 hex digits, or an inverter's ID"
                 f" and 32 hex digits, found {len(line)} characters"
             )
-        inverter = int(match["id"], 16) if match["id"] else owner
+        inverter = int(match["id"], 16) & ID_BITS if match["id"] else owner
         key = bytes.fromhex(match["key"])
         if inverter is None:
             keys.unbound.append(key)
@@ -77,7 +79,7 @@ class SessionStore:
         unbound = [key for file in self._files for key in file.unbound]
         self.keyring = Keyring(bound, list(dict.fromkeys(unbound)))
         for file in self._files:
-            self.keyring.restore(_read_sessions(file.path + STORE_SUFFIX))
+            self.keyring.restore(_latest(_read_sessions(file.path + STORE_SUFFIX)))
         self._complained = False
 
     def save(self) -> None:
@@ -86,40 +88,55 @@ class SessionStore:
             return
         self.keyring.changed = False
         for file in self._files:
-            lines = [
-                f"{session.inverter:X} {session.payload.hex()} {session.check or '-'}\n"
-                for session in self.keyring.stored_sessions
-                if session.inverter in file.bound
-                or (file.unbound and session.inverter not in self._bound)
-            ]
-            if lines:
-                self._write(file.path + STORE_SUFFIX, "".join(lines))
+            path = file.path + STORE_SUFFIX
+            sessions = {each[:2]: each for each in _read_sessions(path)}
+            for each in self.keyring.stored_sessions:
+                if each.inverter in file.bound or (
+                    file.unbound and each.inverter not in self._bound
+                ):
+                    sessions[each[:2]] = each
+            if sessions:
+                self._write(path, _latest(sessions.values()))
 
-    def _write(self, path: str, content: str) -> None:
+    def _write(self, path: str, sessions: Iterable[SetKey]) -> None:
+        lines = [
+            f"{each.inverter:X} {each.payload.hex()} {each.time} {each.check or '-'}\n"
+            for each in sessions
+        ]
         try:
             with replace_file(path, mode=0o600) as file:
-                file.write(content.encode())
+                file.write("".join(lines).encode())
         except OutputError as error:
             if not self._complained:
                 LOG.warning("the session will not survive a restart: %s", error)
             self._complained = True
 
 
+def _latest(sessions: Iterable[SetKey]) -> list[SetKey]:
+    """The latest of each inverter, by time."""
+    kept: dict[int, list[SetKey]] = {}
+    for each in sorted(sessions, key=lambda each: each.time):
+        kept.setdefault(each.inverter, []).append(each)
+    return [each for own in kept.values() for each in own[-SESSIONS_PER_INVERTER:]]
+
+
 def _read_sessions(path: str) -> list[SetKey]:
-    """The sessions of earlier runs; what is damaged is logged and left out."""
+    """The sessions of earlier runs; what is damaged or cannot be read is logged and left out."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             lines = file.read().splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+        LOG.warning("%s: %s: sessions of earlier runs are not known", path, error.strerror)
+        return []
     sessions = []
     for number, line in enumerate(lines, 1):
         match = _STORED.fullmatch(line)
         if match:
-            check = match[3].replace("-", "")
-            sessions.append(SetKey(int(match[1], 16), bytes.fromhex(match[2]), check))
+            inverter, payload, time, check = match.groups()
+            check = check.replace("-", "")
+            sessions.append(SetKey(int(inverter, 16), bytes.fromhex(payload), int(time), check))
         else:
             LOG.warning("%s: line %d is damaged and left out", path, number)
     return sessions

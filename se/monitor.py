@@ -148,10 +148,16 @@ class Monitor:
         message, reason, inverter = event
         LOG.log(cli.MESSAGES, "%s in %d: %s", name, self._received_count, message)
         self._log_raw(message.to_bytes())
-        whose = "encrypted message" if inverter is None else f"encrypted by inverter {inverter:X}"
-        if self._strict or (reason, inverter) not in self._complained:
+        if self._strict:
+            self._trouble(f"{name}: {_whose(inverter)}: {reason.value}", message.to_bytes())
+        if reason is not Locked.UNDECIDED:
+            self.complain(name, reason, inverter)
+
+    def complain(self, name: str, reason: Locked, inverter: int | None) -> None:
+        """Say why messages cannot be read, once for each inverter."""
+        if (reason, inverter) not in self._complained:
             self._complained.add((reason, inverter))
-            self._trouble(f"{name}: {whose}: {reason.value}", message.to_bytes())
+            LOG.warning("%s: %s: %s", name, _whose(inverter), reason.value)
 
     def _trouble(self, text: str, raw: bytes, level: int = logging.WARNING) -> None:
         if self._strict:
@@ -186,6 +192,10 @@ class Monitor:
         if LOG.isEnabledFor(cli.RAW):
             for line in _hex_lines(raw):
                 LOG.log(cli.RAW, "%s", line)
+
+
+def _whose(inverter: int | None) -> str:
+    return "encrypted message" if inverter is None else f"encrypted by inverter {inverter:X}"
 
 
 def _count(what: str, parts: dict[str, int]) -> str:

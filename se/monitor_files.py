@@ -11,6 +11,7 @@ from se.errors import InputError
 from se.keys import SessionStore
 from se.monitor import Monitor
 from se.unpack import unpack_messages
+from se.wire.keyring import Locked
 from se.wire.session import Recent, Session
 
 
@@ -19,6 +20,7 @@ class FileSource:
 
     def __init__(self, options: argparse.Namespace):
         self.name = files.display_name(options.datasource)
+        self._path = options.datasource
         self._follow = options.follow
         self._chunks = files.read_chunks(options.datasource, follow=options.follow)
 
@@ -39,12 +41,14 @@ class FileSource:
         stop: cli.Stop,
     ) -> None:
         session = Session(store.keyring, Recent())
+        # a recording's sessions are as old as itself
+        recorded = None if self._follow else files.modified(self._path)
         size = 0
         for chunk in chunks:
             if chunk is None:
                 session.close()
             else:
-                session.receive_data(chunk, time.time())
+                session.receive_data(chunk, recorded or time.time())
                 size += len(chunk)
             monitor.handle(self.name, session.events())
             store.save()
@@ -52,6 +56,8 @@ class FileSource:
             return
         session.close()
         monitor.handle(self.name, session.events())
+        for inverter in store.keyring.misfits():
+            monitor.complain(self.name, Locked.WRONG_KEY, inverter)
         if size and not monitor.found_messages:
             cli.complain(f"semonitor.py: {self.name}: no SolarEdge message in {size} bytes")
 

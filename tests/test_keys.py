@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from se.errors import InputError, KeyFileError
+from se.errors import KeyFileError
 from se.keys import SessionStore, read_key_file
 from se.wire.crypto import Cipher
 from se.wire.message import Message
@@ -89,7 +89,7 @@ def test_the_session_survives_a_restart(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "7f104920.key", TRIPLE_KEY.hex())
     store = SessionStore([path])
     opening, message = Message.parse(SET_KEY), Message.parse(ENCRYPTED)
-    store.keyring.open_session(opening.source, opening.payload)
+    store.keyring.open_session(opening.source, opening.payload, 1446346358)
     store.save()
     assert SessionStore([path]).keyring.decrypt(message.payload) is not None
 
@@ -99,13 +99,13 @@ def test_the_file_of_sessions_is_private_and_holds_no_key(tmp_path: pathlib.Path
     store = SessionStore([path])
     store.save()
     assert os.listdir(tmp_path) == ["my.key"]
-    store.keyring.open_session(INVERTER, OPENING)
+    store.keyring.open_session(INVERTER, OPENING, 1446346358)
     assert store.keyring.decrypt(encrypted(OTHER)) is not None
     store.save()
     sessions = tmp_path / "my.key.sessions"
     assert stat.S_IMODE(sessions.stat().st_mode) == 0o600
-    [number, payload, check] = sessions.read_text().split()
-    assert (number, payload) == ("7F101234", OPENING.hex())
+    [number, payload, time, check] = sessions.read_text().split()
+    assert (number, payload, time) == ("7F101234", OPENING.hex(), "1446346358")
     assert len(check) == 6 and check not in OTHER
     cipher = SessionStore([path]).keyring.cipher(INVERTER)
     assert cipher is not None and cipher.key.hex() == OTHER
@@ -115,8 +115,8 @@ def test_each_file_keeps_the_sessions_that_its_keys_may_open(tmp_path: pathlib.P
     bound = write(tmp_path / "7f101234.key", KEY)
     free = write(tmp_path / "free.key", OTHER)
     store = SessionStore([bound, free])
-    store.keyring.open_session(INVERTER, OPENING)
-    store.keyring.open_session(5, OPENING)
+    store.keyring.open_session(INVERTER, OPENING, 1446346358)
+    store.keyring.open_session(5, OPENING, 1446346358)
     store.save()
     assert (tmp_path / "7f101234.key.sessions").read_text().split()[0] == "7F101234"
     assert (tmp_path / "free.key.sessions").read_text().split()[0] == "5"
@@ -126,7 +126,7 @@ def test_a_damaged_file_of_sessions_is_logged_and_read_as_far_as_possible(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write(tmp_path / "7f101234.key", KEY)
-    line = f"7F101234 {OPENING.hex()} -\n"
+    line = f"7F101234 {OPENING.hex()} 1446346358 -\n"
     (tmp_path / "7f101234.key.sessions").write_text("\u00e9\n" + line + line[:20])
     assert SessionStore([path]).keyring.decrypt(encrypted(KEY)) is not None
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
@@ -135,11 +135,43 @@ def test_a_damaged_file_of_sessions_is_logged_and_read_as_far_as_possible(
     ]
 
 
-def test_a_file_of_sessions_that_cannot_be_read_is_an_error(tmp_path: pathlib.Path) -> None:
+def test_a_file_of_sessions_that_cannot_be_read_is_only_logged(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path / "7f101234.key", KEY)
     (tmp_path / "7f101234.key.sessions").mkdir()
-    with pytest.raises(InputError, match=r"key\.sessions: Is a directory"):
-        SessionStore([path])
+    assert SessionStore([path]).keyring.stored_sessions == []
+    assert "Is a directory: sessions of earlier runs are not known" in caplog.text
+
+
+def test_the_sessions_of_an_old_recording_do_not_push_out_those_of_today(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = write(tmp_path / "7f101234.key", KEY)
+    source = random.Random(1)
+    live = SessionStore([path])
+    live.keyring.open_session(INVERTER, OPENING, 2_000_000_000)
+    live.save()
+    archive = SessionStore([path])
+    for number in range(20):
+        archive.keyring.open_session(INVERTER, source.randbytes(34), 1_500_000_000 + number)
+        archive.save()
+    assert (tmp_path / "7f101234.key.sessions").read_text().count("\n") == 8
+    assert SessionStore([path]).keyring.decrypt(encrypted(KEY)) is not None
+
+
+def test_two_programs_keep_each_others_sessions(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path / "my.key", KEY)
+    stores = [SessionStore([path]), SessionStore([path])]
+    for number, store in enumerate(stores):
+        store.keyring.open_session(INVERTER + number, OPENING, 1446346358)
+        store.save()
+    assert len(SessionStore([path]).keyring.stored_sessions) == 2
+
+
+def test_an_id_may_carry_the_extra_bit(tmp_path: pathlib.Path) -> None:
+    keys = read_key_file(write(tmp_path / "keys", f"\ufeff7f901234 {KEY}\n"))
+    assert keys.bound == {INVERTER: bytes.fromhex(KEY)}
 
 
 def test_sessions_that_cannot_be_kept_are_told_once(
@@ -152,7 +184,7 @@ def test_sessions_that_cannot_be_kept_are_told_once(
     source = random.Random(1)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            store.keyring.open_session(INVERTER, source.randbytes(34))
+            store.keyring.open_session(INVERTER, source.randbytes(34), 1446346358)
             store.save()
     assert len(caplog.records) == 1
     assert "will not survive a restart" in caplog.text
@@ -160,6 +192,6 @@ def test_sessions_that_cannot_be_kept_are_told_once(
 
 def test_a_keyring_without_keys_keeps_nothing(tmp_path: pathlib.Path) -> None:
     store = SessionStore([])
-    store.keyring.open_session(INVERTER, OPENING)
+    store.keyring.open_session(INVERTER, OPENING, 1446346358)
     store.save()
     assert os.listdir(tmp_path) == []

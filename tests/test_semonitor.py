@@ -138,6 +138,19 @@ def test_the_log_can_go_to_stdout_and_a_file_is_appended_to_with_a(day: pathlib.
     assert log.read_text().count("reading") == 2
 
 
+def test_a_right_key_is_not_blamed_for_another_inverters_messages(day: pathlib.Path) -> None:
+    mine, other = bytes(range(34)), bytes(range(1, 35))
+    key, other_key = bytes.fromhex(KEY), bytes(16)
+    set_key = Message(1, 0x7F101234, SERVER, 0x0503, mine)
+    foreign = Cipher(other_key, other).encrypt(telemetry(9, 0x7F105678), 1, os.urandom(20))
+    own = Cipher(key, mine).encrypt(telemetry(2), 2, os.urandom(20))
+    day.write_bytes(b"".join(message.to_bytes() for message in (set_key, foreign, own)))
+    (day.parent / "7f101234.key").write_text(KEY)
+    result = run("semonitor.py", "-d", "stderr", "-k", day.parent / "7f101234.key", day)
+    assert len(lines(result.stdout)) == 1
+    assert b"does not fit" not in result.stderr
+
+
 def test_the_log_of_messages_that_cannot_be_decrypted_can_be_decoded_later(
     day: pathlib.Path,
 ) -> None:

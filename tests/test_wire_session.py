@@ -111,7 +111,7 @@ def test_the_opening_of_a_session_and_all_after_it_is_answered_encrypted() -> No
 
 def test_an_encrypted_message_of_a_restored_session_is_answered_encrypted() -> None:
     keyring = Keyring({INVERTER: KEY}, [])
-    keyring.open_session(INVERTER, OPENING)
+    keyring.open_session(INVERTER, OPENING, 1446346358)
     restarted = Session(keyring, Recent(), server())
     wrapper = Cipher(KEY, OPENING).encrypt(telemetry(3), 9, bytes(20))
     [event, _] = feed(restarted, wrapper)
@@ -171,6 +171,15 @@ def test_repetitions_are_known_for_eight_messages_of_each_of_many_sources() -> N
     for source in range(SOURCES_KNOWN):
         recent.is_repeat(telemetry(source=source))
     assert not recent.is_repeat(telemetry(REPEATS_KNOWN))
+
+
+def test_eight_messages_of_a_source_are_remembered_and_active_sources_longest() -> None:
+    assert REPEATS_KNOWN == 8
+    recent = Recent()
+    recent.is_repeat(telemetry(1))
+    for source in range(SOURCES_KNOWN + 10):
+        recent.is_repeat(telemetry(2, source=source))
+        assert recent.is_repeat(telemetry(1))
 
 
 def test_an_incomplete_message_is_given_up_after_the_pause() -> None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from se.wire.crypto import Cipher
 
 KEY_PARAMETERS = range(0x0239, 0x023D)  # where an inverter keeps its key, 4 bytes in each
-SESSIONS_PER_INVERTER = 3
+SESSIONS_PER_INVERTER = 8
+PATIENCE = 3  # undecrypted messages, before a key is said not to fit
+PATIENCE_WITH_OTHERS = 20
 MAX_SESSIONS = 256  # anybody on a network could open sessions
 
 
@@ -27,6 +29,7 @@ class Locked(Enum):
     NO_KEY = "no key was given for it"
     NO_SESSION = "its session began before this program did: wait for its next session key (0503)"
     WRONG_KEY = "the key does not fit this inverter"
+    UNDECIDED = "no key opens it"
 
 
 class SetKey(NamedTuple):
@@ -34,6 +37,7 @@ class SetKey(NamedTuple):
 
     inverter: int
     payload: bytes
+    time: int  # when it came (UTC seconds)
     check: str  # empty until a message of the inverter was decrypted
 
 
@@ -43,9 +47,10 @@ class _Session:
     `turn` counts the 0x0503 before it that led to nothing, and says which cipher has its turn.
     """
 
-    def __init__(self, inverter: int, payload: bytes, ciphers: list[Cipher]):
+    def __init__(self, inverter: int, payload: bytes, time: int, ciphers: list[Cipher]):
         self.inverter = inverter
         self.payload = payload
+        self.time = time
         self.ciphers = ciphers
         self.proven = False
         self.turn = 0
@@ -72,22 +77,27 @@ class Keyring:
         self._bound = dict(bound)
         self._unbound = unbound
         self._sessions: list[_Session] = []  # the one that was used last stands first
-        self._fits: dict[int, bool] = {}  # whether an inverter's key has decrypted anything yet
+        self._proven: set[int] = set()  # inverters whose key has decrypted something
+        # of the others that opened a session: how many messages were not decrypted since
+        self._failures: dict[int, int] = {}
         self._keyless: int | None = None
         self.changed = False  # whether there is news for whoever keeps `stored_sessions`
 
-    def open_session(self, inverter: int, payload: bytes) -> None:
-        """Take the payload of an inverter's 0x0503.
+    def open_session(self, inverter: int, payload: bytes, now: float) -> None:
+        """Take the payload of an inverter's 0x0503, which came at `now` (UTC seconds).
 
         The same again, or a new one where nothing was decrypted under the one before, says that
         our answer was not understood: it is the next key's turn.
         """
         before = self._session(inverter)
-        session = self._same(inverter, payload) or self._add(inverter, payload)
+        session = self._same(inverter, payload) or self._add(inverter, payload, int(now))
         if session is None:
+            if not self._keys(inverter):
+                self._keyless = inverter
             return
         self._use(session)
-        self._fits.setdefault(inverter, False)
+        if inverter not in self._proven:
+            self._failures.setdefault(inverter, 0)
         if before and not (before.proven or session.proven):
             session.turn = before.turn + 1
 
@@ -96,8 +106,8 @@ class Keyring:
 
         A key that fitted then is the inverter's own from the beginning.
         """
-        for inverter, payload, check in sessions:
-            session = self._add(inverter, payload)
+        for inverter, payload, time, check in sessions:
+            session = self._add(inverter, payload, time)
             if session is not None:
                 for cipher in session.ciphers:
                     if cipher.key_check == check:
@@ -111,7 +121,8 @@ class Keyring:
             SetKey(
                 session.inverter,
                 session.payload,
-                session.cipher.key_check if session.proven else "",
+                session.time,
+                session.cipher.key_check if session.inverter in self._proven else "",
             )
             for session in reversed(self._sessions)
         ]
@@ -132,13 +143,25 @@ class Keyring:
         return None
 
     def why_locked(self) -> tuple[Locked, int | None]:
-        """Why a message could not be decrypted, and whose it is where that can be told."""
-        for inverter, fits in self._fits.items():
-            if not fits:
-                return Locked.WRONG_KEY, inverter
+        """Why a message could not be decrypted, and whose it is where that can be told.
+
+        A message names no inverter: a key is only blamed after several of them.
+        """
+        for inverter in self._failures:
+            self._failures[inverter] += 1
+        for inverter in self.misfits(PATIENCE):
+            return Locked.WRONG_KEY, inverter
         if self._keyless is not None or not (self._bound or self._unbound):
             return Locked.NO_KEY, self._keyless
-        return Locked.NO_SESSION, None
+        return (Locked.UNDECIDED if self._failures else Locked.NO_SESSION), None
+
+    def misfits(self, patience: int = 1) -> list[int]:
+        """Inverters whose key does not fit, as far as so many undecrypted messages tell.
+
+        Where there is an inverter without a key, they are more likely its own.
+        """
+        enough = patience if self._keyless is None else PATIENCE_WITH_OTHERS
+        return [inverter for inverter, count in self._failures.items() if count >= enough]
 
     def why_silent(self, inverter: int) -> Locked | None:
         """Why an inverter that sends its 0x0503 will say nothing else, if that is known by now."""
@@ -153,6 +176,10 @@ class Keyring:
         session = self._session(inverter)
         return session.cipher if session else None
 
+    def _keys(self, inverter: int) -> list[bytes]:
+        bound = self._bound.get(inverter)
+        return [bound] if bound else self._unbound
+
     def _session(self, inverter: int) -> _Session | None:
         """The session of an inverter that was used last."""
         return next((each for each in self._sessions if each.inverter == inverter), None)
@@ -163,13 +190,8 @@ class Keyring:
                 return session
         return None
 
-    def _add(self, inverter: int, payload: bytes) -> _Session | None:
-        bound = self._bound.get(inverter)
-        keys = [bound] if bound else self._unbound
-        if not keys:
-            self._keyless = inverter
-            return None
-        ciphers = _ciphers(keys, payload)
+    def _add(self, inverter: int, payload: bytes, time: int) -> _Session | None:
+        ciphers = _ciphers(self._keys(inverter), payload)
         if not ciphers:
             return None
         own = [session for session in self._sessions if session.inverter == inverter]
@@ -177,7 +199,7 @@ class Keyring:
             self._remove_one(own)
         elif len(self._sessions) >= MAX_SESSIONS:
             self._remove_one(self._sessions)
-        session = _Session(inverter, payload, ciphers)
+        session = _Session(inverter, payload, time, ciphers)
         self._sessions.insert(0, session)
         self.changed = True
         return session
@@ -188,14 +210,16 @@ class Keyring:
         removed = (useless or sessions)[-1]
         self._sessions.remove(removed)
         if self._session(removed.inverter) is None:
-            self._fits.pop(removed.inverter, None)
+            self._failures.pop(removed.inverter, None)
+            self._proven.discard(removed.inverter)
 
     def _prove(self, session: _Session, cipher: Cipher) -> None:
         """A message of the inverter was decrypted, so this is its key."""
         if not session.proven:
             session.prove(cipher)
-            self._fits[session.inverter] = True
-            if self._bound.get(session.inverter) != cipher.key:
+            self._failures.pop(session.inverter, None)
+            if session.inverter not in self._proven:
+                self._proven.add(session.inverter)
                 self._bound[session.inverter] = cipher.key
                 self.changed = True
 

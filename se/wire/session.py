@@ -87,11 +87,10 @@ class Recent:
 
     def is_repeat(self, message: Message) -> bool:
         """Whether the same message came before; from now on it has."""
-        messages = self._messages.get(message.source)
-        if messages is None:
-            messages = self._messages[message.source] = deque(maxlen=REPEATS_KNOWN)
-            if len(self._messages) > SOURCES_KNOWN:
-                self._messages.popitem(last=False)
+        messages = self._messages.setdefault(message.source, deque(maxlen=REPEATS_KNOWN))
+        self._messages.move_to_end(message.source)
+        if len(self._messages) > SOURCES_KNOWN:
+            self._messages.popitem(last=False)
         if message in messages:
             return True
         messages.append(message)
@@ -192,7 +191,7 @@ class Session:
             cipher = self._keyring.cipher(inverter)
             self._encrypting.add(inverter)
         elif message.function == Function.SERVER_SET_KEY:
-            self._keyring.open_session(message.source, message.payload)
+            self._keyring.open_session(message.source, message.payload, self._now)
             if self._keyring.cipher(message.source):
                 self._encrypting.add(message.source)
         if self._server is not None and message.source != SERVER:
