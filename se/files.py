@@ -64,6 +64,11 @@ class Output:
         except OSError as error:
             raise OutputError(f"{self.name}: {error.strerror}") from error
 
+    def clear(self) -> None:
+        """Remove what was in the file, if it is one that we opened: not behind stdout."""
+        if self._file.closefd and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            self._file.truncate(0)
+
     def close(self) -> None:
         """Close the file, if it is one."""
         self._file.close()

@@ -42,11 +42,15 @@ def run(options: argparse.Namespace) -> int:
     LOG.info("reading %s%s", source.name, " and following it" if options.follow else "")
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(cli.Stop())
-        output = files.open_output(options.output, append=options.append, lines=True)
-        stack.enter_context(output)
+        output = files.open_output(options.output, append=True, lines=options.append)
+        outputs = [stack.enter_context(output)]
         record = None
         if options.record:
-            record = stack.enter_context(files.open_output(options.record, append=options.append))
+            record = stack.enter_context(files.open_output(options.record, append=True))
+            outputs.append(record)
+        if not options.append:  # now that all are open: none is lost because another cannot be
+            for each in outputs:
+                each.clear()
         monitor = Monitor(
             JsonLines(output), strict=options.strict, record=record, inverters=options.slaves
         )

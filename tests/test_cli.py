@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -123,6 +124,13 @@ def test_the_first_signal_is_a_flag_that_wakes(number: int, code: int) -> None:
         assert stop.exit_code == code
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_whoever_selects_on_the_flag_is_woken() -> None:
+    with cli.Stop() as stop:
+        assert not select.select([stop], [], [], 0)[0]
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert select.select([stop], [], [], 10)[0] == [stop]
 
 
 def test_the_second_signal_ends_the_program_where_it_stands() -> None:

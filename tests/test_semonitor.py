@@ -67,6 +67,14 @@ def test_the_output_file_is_overwritten_or_appended_to(day: pathlib.Path) -> Non
     assert output.read_bytes().startswith(b'{"cu\n{"inverters"')
 
 
+def test_what_the_shell_appends_to_is_not_cut(day: pathlib.Path) -> None:
+    output = day.with_suffix(".json")
+    output.write_text("{}\n")
+    with output.open("ab") as stdout:
+        assert start("semonitor.py", day, stdout=stdout.fileno()).wait(20) == 0
+    assert len(lines(output.read_bytes())) == 101
+
+
 def test_times_are_those_of_the_zone(day: pathlib.Path) -> None:
     first = lines(run("semonitor.py", day, TZ="America/New_York").stdout)[0]
     record = first["optimizers"]["10000001"]
@@ -305,6 +313,14 @@ def test_a_wrong_key_file_does_not_cost_the_old_output(day: pathlib.Path) -> Non
     assert result.returncode == 1
     assert b"bad.key: line 1 is no key" in result.stderr and b"secret" not in result.stderr
     assert output.read_text() == "precious\n"
+
+
+def test_an_output_that_cannot_be_opened_does_not_cost_the_other_one(day: pathlib.Path) -> None:
+    precious = day.with_suffix(".json")
+    for options in (("-o", precious, "-r", "none/x"), ("-r", precious, "-o", "none/x")):
+        precious.write_text("precious\n")
+        assert run("semonitor.py", *options, day, cwd=day.parent).returncode == 1
+        assert precious.read_text() == "precious\n"
 
 
 def test_input_without_a_message_is_told(day: pathlib.Path) -> None:

@@ -10,7 +10,9 @@ from se.zone import LocalZone
 from tests.zones import zone
 
 
-@pytest.mark.parametrize("name", ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu"])
+@pytest.mark.parametrize(
+    "name", ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "ODD-1:02:03"]
+)
 @given(utc=st.integers(0, 2**32 - 1))
 def test_date_and_time_are_the_local_ones(name: str, utc: int) -> None:
     with zone(name) as local:
