@@ -12,10 +12,10 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from se.capture.layouts import Packet
+from se.capture.layouts import MAGIC_LENGTH, Packet
 from se.capture.reader import CaptureReader
 from se.cli import LOG
-from se.errors import InputError, NotCaptureError
+from se.errors import InputError, NotCaptureError, OutputError
 from se.files import POLL_S, display_name, read_chunks, refuse_same_file
 
 # Chunks of captures, as of se.files.read_chunks, with the capture's name; None ends a capture.
@@ -83,7 +83,7 @@ def open_captures(path: str, report: Report, *, output: str | None) -> Source:
     for name in names:
         refuse_same_file(name, output)
     if report.follow:
-        return _follow_folder(path)
+        return _follow_folder(_Folder(path, report, output))
     captures = sorted(_with_times(names, report))
     if not captures:
         raise InputError(f"{path}: there is no packet capture in this folder")
@@ -122,18 +122,17 @@ def _list_folder(path: str) -> list[os.DirEntry[str]]:
     return sorted(files, key=lambda entry: entry.name)
 
 
-def _follow_folder(path: str) -> Source:
-    """Follow the newest file of a folder, and each newer one once the one before is read.
+def _follow_folder(folder: _Folder) -> Source:
+    """Follow the newest capture of a folder, and each newer one once the one before is read.
 
     Gives a file's path and a chunk of it, as `se.files.read_chunks` does; a None chunk ends every
-    file. Where there is no file yet, one is waited for. Raises InputError.
+    file. Where there is no capture yet, one is waited for. Raises InputError.
     """
-    folder = _Folder(path)
     folder.look(current=None)
     del folder.new[:-1]
     while True:
         while not folder.new:
-            yield path, b""
+            yield folder.path, b""
             time.sleep(POLL_S)
             folder.look(current=None)
         name = folder.new.pop(0)
@@ -155,17 +154,20 @@ def _read_until_newer(name: str, folder: _Folder) -> Source:
 
 
 class _Folder:
-    """What is known of a folder, and which of its files are still to be read."""
+    """What is known of a folder, and which of the captures in it are still to be read."""
 
-    def __init__(self, path: str):
-        self._path = path
+    def __init__(self, path: str, report: Report, output: str | None):
+        self.path = path
+        self._report = report
+        self._output = output
         self._sizes: dict[tuple[int, int], int] = {}  # by device and inode
         self._names: set[str] = set()
+        self._told: set[str] = set()
         self.new: list[str] = []
 
     def look(self, current: str | None) -> None:
         """Add what is new to the list, the oldest first; `current` is looked after already."""
-        entries = _list_folder(self._path)
+        entries = _list_folder(self.path)
         names = {entry.path for entry in entries}
         skip = {current, *self.new} | {name + _PACKED for name in names | self._names}
         sizes = {}
@@ -176,9 +178,26 @@ class _Folder:
             except FileNotFoundError:  # deleted just now
                 continue
             identity = (status.st_dev, status.st_ino)
+            is_smaller = status.st_size < self._sizes.get(identity, math.inf)
+            is_new = is_smaller and entry.path not in skip
+            if is_new and status.st_size < MAGIC_LENGTH:  # next time it may say what it is
+                continue
             sizes[identity] = status.st_size
-            is_new = status.st_size < self._sizes.get(identity, math.inf)
-            if is_new and entry.path not in skip:
+            if is_new and self._is_capture(entry.path):
                 found.append((status.st_mtime_ns, entry.path))
         self._sizes, self._names = sizes, names
         self.new += [path for _, path in sorted(found)]
+
+    def _is_capture(self, path: str) -> bool:
+        """Whether a file begins as one, and is not the output; what is none is told once."""
+        try:
+            refuse_same_file(path, self._output)
+            next(CaptureReader(path).feed(next(read_chunks(path), None) or b""), None)
+        except OutputError:
+            return False
+        except InputError as error:
+            if path not in self._told:
+                self._told.add(path)
+                self._report(error, at_end=True)
+            return False
+        return True
