@@ -175,12 +175,14 @@ def test_a_new_syn_on_the_same_ports_is_a_new_connection() -> None:
 
 
 def test_an_inverter_that_starts_again_with_the_same_numbers_is_a_new_connection() -> None:
-    again = [OPEN._replace(time=100), at(0, b"new", time=100)]
-    assert Run(OPEN, at(0, b"abc"), *again).text() == "<abc><new"
+    for time in (5, 100):
+        again = [OPEN._replace(time=time), at(0, b"new", time=time)]
+        assert Run(OPEN, at(0, b"abc"), *again).text() == "<abc><new"
 
 
 def test_a_syn_sent_again_changes_nothing() -> None:
     assert Run(OPEN, OPEN, at(0, b"abc"), OPEN, at(3, b"def")).text() == "<abcdef"
+    assert Run(OPEN, *(OPEN._replace(time=time) for time in (1, 3, 7, 15, 31))).text() == "<"
 
 
 def test_a_syn_that_comes_late_changes_nothing() -> None:

@@ -40,6 +40,8 @@ HOLE_WAIT_S = 60
 # Keep-alives come every 100 s at the latest; beyond this, an unfinished message stays so.
 IDLE_S = 600
 SWEEP_S = 10
+# A SYN that was answered, as data behind it shows, is sent again within the usual first timeouts.
+SYN_WAIT_S = 3
 # A position further away than this does not belong to what came before.
 WINDOW = 1 << 20
 HELD_PER_DIRECTION = 1 << 18
@@ -76,7 +78,8 @@ class _Stream:
         An inverter that starts again may use the same port and sequence numbers again.
         """
         before = (self.first - first) % (1 << 32)
-        return before <= self.slack and syn.time - self.opened < HOLE_WAIT_S
+        wait = SYN_WAIT_S if self.next != self.first else HOLE_WAIT_S
+        return before <= self.slack and syn.time - self.opened < wait
 
 
 class Reassembler:
