@@ -18,7 +18,7 @@ import select
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import FileIO
 
 from se.errors import InputError, OutputError
@@ -159,14 +159,19 @@ def read_chunks(path: str | None, *, follow: bool = False) -> Iterator[bytes | N
     return _follow(file, path) if follow else _read(file, name)
 
 
-def peek(chunks: Iterator[bytes | None], size: int) -> tuple[bytes, Iterator[bytes | None]]:
-    """The first bytes of a stream (fewer than `size` if it is shorter), and the stream again."""
+def peek(
+    chunks: Iterator[bytes | None], is_undecided: Callable[[bytes], bool]
+) -> tuple[bytes, Iterator[bytes | None]]:
+    """The first bytes of a stream, as many as are needed to decide upon it, and the stream again.
+
+    They are fewer where the stream ends before.
+    """
     taken: list[bytes | None] = []
     start = b""
     for chunk in chunks:
         taken.append(chunk)
         start = start + chunk if chunk is not None else b""
-        if len(start) >= size:
+        if not is_undecided(start):
             break
     return start, itertools.chain(filter(lambda chunk: chunk != b"", taken), chunks)
 

@@ -18,13 +18,16 @@ def unpack_messages(
     Of a capture those to the server, whichever it is. Raises InputError where one is damaged,
     after all that comes before.
     """
-    start, chunks = files.peek(chunks, MAGIC_LENGTH)
+    start, chunks = files.peek(chunks, _is_undecided)
     if looks_like_capture(start):
         from se.extract import decode_capture  # loads dpkt, which nothing else here needs
 
         return decode_capture(chunks, name, follow=follow)
-    if hex_dump.looks_like_text(start):
-        start, chunks = files.peek(chunks, hex_dump.ENOUGH)
-        if hex_dump.looks_like_hex_dump(start):
-            return hex_dump.read_hex_dump(chunks)
-    return chunks
+    return hex_dump.read_hex_dump(chunks) if hex_dump.looks_like_hex_dump(start) else chunks
+
+
+def _is_undecided(start: bytes) -> bool:
+    """Whether more bytes are needed; a message that begins decides: its magic number is no text."""
+    if len(start) < MAGIC_LENGTH:
+        return True
+    return not looks_like_capture(start) and hex_dump.is_undecided(start)

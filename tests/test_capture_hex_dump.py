@@ -29,6 +29,8 @@ TEXTS = {
     "debug log": "Jan  1 12:00:00 semonitor: message -->\n" + lines("Jan  1 12:00:00 data: "),
     "debug log, wide": lines("2026-01-01 12:00:00,123 [4711] data:       ").replace("\n", "\r\n"),
     "bytes apart": lines(""),
+    "one byte a line": "".join(f"{byte:02x}\n" for byte in DATA),
+    "debug log of a path with an umlaut": "INFO reading /t\u00fcr.dat\n" + lines("INFO data: "),
 }
 
 

@@ -178,13 +178,13 @@ def test_closed_standard_streams_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_peeking_takes_nothing_away() -> None:
     stream = [b"a", b"", b"bc", b"defg", None, b"h"]
-    start, chunks = peek(iter(stream), 4)
+    start, chunks = peek(iter(stream), lambda start: len(start) < 4)
     assert start == b"abcdefg"
     assert list(chunks) == [b"a", b"bc", b"defg", None, b"h"]
 
 
 def test_peeking_into_a_short_stream_and_over_a_border() -> None:
-    start, chunks = peek(iter([b"a", None, b"bc"]), 4)
+    start, chunks = peek(iter([b"a", None, b"bc"]), lambda start: len(start) < 4)
     assert start == b"bc"
     assert list(chunks) == [b"a", None, b"bc"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,26 @@ def test_captures_and_hex_dumps_are_unpacked_however_they_are_cut() -> None:
         for size in (1, 3, len(packed)):
             pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
             assert b"".join(piece or b"" for piece in unpacked(*pieces)) == DATA
+
+
+def test_what_comes_behind_printable_noise_is_given_at_once() -> None:
+    def pipe() -> Iterator[bytes | None]:
+        yield b"\r\n\r\n"
+        yield b""
+        yield DATA[:1]
+        pytest.fail("more was asked for")
+
+    chunks = unpack_messages(pipe(), "x", follow=False)
+    assert [next(chunks), next(chunks)] == [b"\r\n\r\n", DATA[:1]]
+
+
+@pytest.mark.parametrize("text", ["12\n34\n56\n79\n", "data: 12345679\n"])
+def test_hex_dumps_are_recognised_as_soon_as_they_can_be(text: str) -> None:
+    def pipe() -> Iterator[bytes | None]:
+        yield from (character.encode() for character in text)
+        pytest.fail("more was asked for")
+
+    assert b"".join(itertools.islice(unpack_messages(pipe(), "x", follow=False), len(text)))
 
 
 def test_a_followed_capture_that_is_replaced_goes_on_with_the_new_one() -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 _MARK = b"data:"
 _DIGITS = b"0123456789abcdefABCDEF"
 _SPACE = b" \t\r\n"
-_TEXT = string.printable.encode()
-ENOUGH = 4096  # bytes in which a debug log shows what it is
-_FIRST_LINE = 8  # digits that the first line has at least: those of a message's magic number
+_TEXT = string.printable.encode() + bytes(range(0x80, 0x100))  # in whatever encoding
+_ENOUGH = 4096  # bytes in which a debug log shows what it is
+_MAGIC_DIGITS = 8  # so many digits come first: those of a message's magic number
 
 
 class HexDumpReader:
@@ -55,15 +55,24 @@ def read_hex_dump(chunks: Iterable[bytes | None]) -> Iterator[bytes | None]:
     yield reader.close()
 
 
-def looks_like_text(first_bytes: bytes) -> bool:
-    """Whether a file that begins with these bytes may be such a text."""
-    return bool(first_bytes) and not first_bytes.translate(None, _TEXT)
-
-
 def looks_like_hex_dump(first_bytes: bytes) -> bool:
-    """Whether a file that begins with these bytes (`ENOUGH` of them, or all) is such a text."""
-    if not looks_like_text(first_bytes):
+    """Whether a file that begins with these bytes is such a text."""
+    return _is_text(first_bytes) and (_is_plain(first_bytes) or _MARK in first_bytes)
+
+
+def is_undecided(first_bytes: bytes) -> bool:
+    """Whether more bytes may change what `looks_like_hex_dump` says of these."""
+    if len(first_bytes) >= _ENOUGH or not _is_text(first_bytes) or _MARK in first_bytes:
         return False
+    return b"\n" not in first_bytes or not _is_plain(first_bytes)
+
+
+def _is_text(first_bytes: bytes) -> bool:
+    return not first_bytes.translate(None, _TEXT)
+
+
+def _is_plain(first_bytes: bytes) -> bool:
+    """Whether the first line, and as much of the next ones as is needed, is all hex digits."""
     first_line = first_bytes.split(b"\n")[0].translate(None, _SPACE)
-    is_plain = len(first_line) >= _FIRST_LINE and not first_line.translate(None, _DIGITS)
-    return is_plain or _MARK in first_bytes
+    digits = first_bytes.translate(None, _SPACE)[:_MAGIC_DIGITS]
+    return len(digits) == _MAGIC_DIGITS and not (first_line + digits).translate(None, _DIGITS)
