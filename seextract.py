@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
-from se import cli, extract
+from se import cli
 from se.capture.servers import DEFAULT_NAME
 from se.files import STDIN
 
@@ -45,9 +46,16 @@ def parser() -> cli.Parser:
     return options
 
 
+def work(options: argparse.Namespace) -> int:
+    """Load what does the work, which --help can do without, and do it."""
+    from se import extract_run
+
+    return extract_run.run(options)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
-    return cli.run(parser(), extract.run, argv)
+    return cli.run(parser(), work, argv)
 
 
 if __name__ == "__main__":

@@ -10,24 +10,18 @@ nothing in its first bytes turns out to be a message.
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
-import itertools
-import os
-import socket
 from collections.abc import Iterable, Iterator
 
-from se import cli
 from se.capture import tally
 from se.capture.layers import Answer, parse_packet
 from se.capture.layouts import Packet
 from se.capture.segment import Data, Direction, Event, Gap, Opened
 from se.capture.servers import PORTS, Servers
 from se.capture.tcp import Reassembler
-from se.captures import Report, one_capture, open_captures, read_packets
+from se.captures import Report, one_capture, read_packets
 from se.cli import LOG
-from se.errors import InputError, UsageError
-from se.files import display_name, open_output
+from se.errors import InputError
 from se.wire.framer import Discarded, Framer
 from se.wire.message import MAX_PAYLOAD, Message, Reason
 
@@ -191,15 +185,6 @@ class Extractor:
         )
 
 
-def resolve(name: str) -> set[bytes]:
-    """The addresses that this machine's resolver knows for a name; none where it knows none."""
-    try:
-        found = socket.getaddrinfo(name, None)
-    except (OSError, UnicodeError):
-        return set()
-    return {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).packed for entry in found}
-
-
 def extract_messages(extractor: Extractor, packets: Iterable[Packet | None]) -> Iterator[bytes]:
     """The messages in packets, and b"" for None, where nothing is new.
 
@@ -227,23 +212,3 @@ def decode_capture(chunks: Iterable[bytes | None], name: str, *, follow: bool) -
     source = one_capture(name, chunks, follow=follow)
     packets = read_packets(source, Report(is_folder=False, follow=follow))
     return extract_messages(extractor, packets)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do what seextract.py was called for; returns the exit code."""
-    if not options.server:
-        raise UsageError("-s: the name or address of a server is missing")
-    cli.set_up_log("seextract", options.verbose, "stderr", append=True)
-    report = Report(is_folder=os.path.isdir(options.source), follow=options.follow)
-    source = open_captures(options.source, report, output=options.output)
-    extractor = Extractor(Servers(options.server, resolve), both=options.both)
-    with cli.Stop() as stop, open_output(options.output, append=options.append) as output:
-        source = itertools.takewhile(lambda _: not stop.requested, source)
-        try:
-            for message in extract_messages(extractor, read_packets(source, report)):
-                output.write(message)
-        finally:
-            LOG.info("%s", extractor.summary())
-        if not extractor.messages:
-            LOG.warning("%s: no messages to %s", display_name(options.source), options.server)
-        return stop.exit_code if stop.requested else report.exit_code

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from se import extract
+from se import extract_run
 from se.capture.servers import DEFAULT_NAME, Servers
 from se.captures import Report, one_capture, read_packets
 from se.errors import InputError
@@ -339,7 +339,7 @@ def test_a_capture_that_goes_on_in_the_next_file_is_one_connection() -> None:
 def test_decoding_a_capture_directly_asks_nobody_and_takes_every_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(extract, "resolve", None)
+    monkeypatch.setattr("socket.getaddrinfo", None)
     found = b"".join(decode_capture([two_servers()], "x.pcap", follow=False))
     assert sorted(read(found)) == sorted(SENT)
     assert "nowhere" not in caplog.text
@@ -357,8 +357,8 @@ def read(data: bytes) -> list[Message]:
 
 
 def test_the_resolver_knows_this_machine_and_nothing_that_cannot_be() -> None:
-    assert bytes([127, 0, 0, 1]) in extract.resolve("localhost")
-    assert extract.resolve("label-too-long" * 9) == set()
+    assert bytes([127, 0, 0, 1]) in extract_run.resolve("localhost")
+    assert extract_run.resolve("label-too-long" * 9) == set()
 
 
 DAMAGED = capture(

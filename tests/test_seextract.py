@@ -219,6 +219,15 @@ def test_the_help_shows_every_option_and_examples() -> None:
         assert word in shown
 
 
+def test_the_help_loads_nothing_that_works_on_captures() -> None:
+    program = (
+        "import sys, seextract\n"
+        "try: seextract.main(['--help'])\n"
+        "finally: assert not {'dpkt', 'socket', 'se.extract', 'se.captures'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 def test_a_capture_without_messages_is_remarked_upon() -> None:
     done = run("-s", "203.0.113.99", given=PCAP)
     assert (done.returncode, done.stdout) == (0, b"")

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from se.capture.layers import Answer
+if TYPE_CHECKING:  # loads dpkt, which the programs' --help can do without
+    from se.capture.layers import Answer
 
 DEFAULT_NAME = "prod.solaredge.com"
 TLS_NAME = "prodssl.solaredge.com"
