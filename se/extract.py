@@ -4,8 +4,8 @@ Bytes of files -> packets -> TCP segments -> the bytes of each direction of each
 framer of its own for each -> messages, in the order in which their last byte became known.
 
 A direction is decided upon at its first message. Unless it is that of a server that is asked for,
-one that begins with anything else is other traffic, and so is one whose beginning is missing when
-nothing in its first bytes turns out to be a message.
+it is other traffic when nothing in its first bytes turns out to be a message; on other ports than
+the protocol's that is known at once where it begins with more than a few bytes of anything else.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from se.wire.message import MAX_PAYLOAD, Message, Reason
 
 # After so many bytes a message must have begun, wherever in one the capture did.
 PROBE = MAX_PAYLOAD + 1024
+# A longer beginning on other ports than the protocol's is none of a stray byte or two.
+STRAY = 64
 # Above are the addresses of servers, masters and groups; inverters are below.
 _FIRST_SERVER_ID = 0xFFFFFF00
 
@@ -45,6 +47,10 @@ class _Side:
         # not yet decided upon: neither of the two
         self.is_taken = False
         self.unused: str | None = None
+
+    def uses_port_of_protocol(self) -> bool:
+        """Whether one of its ends has a port that servers of the protocol have."""
+        return not PORTS.isdisjoint((self.direction.dest_port, self.direction.source_port))
 
     def goes_to_server(self, message: Message) -> bool:
         """Whether it is the inverter's direction, by the best sign that there is."""
@@ -136,7 +142,8 @@ class Extractor:
         """Whether a side that has brought no message yet is not worth waiting any longer."""
         if self._servers.know(side.direction.dest) or self._servers.know(side.direction.source):
             return False
-        begins_otherwise = side.at_start and discarded.reason is Reason.NOISE
+        is_stray = side.uses_port_of_protocol() or len(discarded.raw) < STRAY
+        begins_otherwise = side.at_start and discarded.reason is Reason.NOISE and not is_stray
         side.at_start = False
         return begins_otherwise or side.fed > PROBE
 

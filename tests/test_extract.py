@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from se import extract_run
+from se import extract, extract_run
 from se.capture.servers import DEFAULT_NAME, Servers
 from se.captures import Report, one_capture, read_packets
 from se.errors import InputError
@@ -265,10 +265,20 @@ def test_other_traffic_is_passed_over_and_counted() -> None:
 
 
 def test_a_connection_that_begins_with_anything_else_is_other_traffic() -> None:
-    web = Connection(server_port=80)
-    segments = web.open() + web.send(b"POST / HTTP/1.1\r\n\r\n", site.joined(SENT))
+    web = Connection(server_port=8080)
+    header = b"POST / HTTP/1.1\r\nHost: " + b"x" * extract.STRAY
+    segments = web.open() + web.send(header, site.joined(SENT))
     assert Result(capture(segments), server="").messages == []
     assert Result(capture(segments), server=PROD).messages == SENT  # it is the server, after all
+
+
+@pytest.mark.parametrize(("port", "stray"), [(22222, 1), (22222, 3000), (80, 100), (8080, 10)])
+def test_stray_bytes_before_the_first_message_cost_nothing(port: int, stray: int) -> None:
+    connection = Connection(server_port=port)
+    segments = connection.open() + connection.send(b"\x80" * stray, site.joined(SENT))
+    result = Result(capture(segments), server="")
+    assert result.messages == SENT
+    assert f"other traffic: {stray} bytes" in result.summary
 
 
 def test_a_first_message_that_is_damaged_costs_only_itself() -> None:
