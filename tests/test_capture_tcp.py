@@ -90,6 +90,12 @@ def test_what_is_sent_again_is_dropped_and_counted() -> None:
     assert run.unused.size == {tally.REPEATED: 7}
 
 
+def test_what_is_older_than_the_first_byte_was_not_sent_again() -> None:
+    run = Run(at(3, b"def"), at(0, b"abc"), at(6, b"ghi"), at(3, b"de"))
+    assert run.text() == "<defghi"
+    assert run.unused.size == {tally.LATE: 3, tally.REPEATED: 2}
+
+
 def test_overlapping_segments_give_each_byte_once() -> None:
     assert Run(OPEN, at(0, b"abc"), at(1, b"bcde"), at(4, b"ef")).text() == "<abcdef"
     waiting = Run(OPEN, at(4, b"efgh"), at(2, b"cdef"), at(6, b"ghij"), at(2, b"cd"))
@@ -232,6 +238,20 @@ def test_memory_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         assert run.tcp._held <= 10_000
     assert run.text(A._replace(source_port=0)) == "<|" + "x" * 1000
+
+
+def test_all_directions_together_hold_no_more_than_8_mb() -> None:
+    run = Run()
+    for port in range(1, 60):
+        direction = A._replace(source_port=port)
+        run.take(OPEN._replace(direction=direction))
+        for number in range(4):
+            segment = at(1 + number * 60_000, bytes(60_000))
+            run.take(segment._replace(direction=direction))
+        streams = run.tcp._streams.values()
+        held = sum(len(payload) for s in streams for *_, payload in s.waiting)
+        assert held <= 8 << 20
+        assert held >= min(port * 240_000, 7 << 20)
 
 
 def test_the_number_of_directions_is_bounded_and_the_longest_silent_goes() -> None:

@@ -13,6 +13,7 @@ OTHER_SERVER = "to or from another server"
 OTHER_DIRECTION = "from the server"
 ENCRYPTED = "encrypted with TLS"
 REPEATED = "sent again"
+LATE = "from before the first captured byte"
 
 
 class Tally:

@@ -168,7 +168,8 @@ class Reassembler:
             position, length, _, payload = self._pop(stream)
             known = stream.next - position
             if known:
-                self._unused.add(tally.REPEATED, min(known, length))
+                reason = tally.LATE if position < stream.first else tally.REPEATED
+                self._unused.add(reason, min(known, length))
             if known >= length:
                 continue
             stream.next = position + length
