@@ -87,8 +87,20 @@ def open_captures(path: str, report: Report, *, output: str | None) -> Source:
     captures = sorted(_with_times(names, report))
     if not captures:
         raise InputError(f"{path}: there is no packet capture in this folder")
-    sources = (one_capture(name, read_chunks(name)) for _, name in captures)
-    return itertools.chain.from_iterable(sources)
+    return itertools.chain.from_iterable(_read_capture(name, report) for _, name in captures)
+
+
+def _read_capture(name: str, report: Report) -> Source:
+    """A capture in a folder; what cannot be read of it is told."""
+    is_begun = False
+    try:
+        for chunk in read_chunks(name):
+            yield name, chunk
+            is_begun = True
+    except InputError as error:
+        report(error, at_end=True)
+    if is_begun:
+        yield name, None
 
 
 def _with_times(names: Iterable[str], report: Report) -> Iterator[tuple[float, str]]:

@@ -277,6 +277,19 @@ def test_a_damaged_capture_in_a_folder_does_not_hide_the_others(tmp_path: pathli
     assert len(log) == 2
 
 
+def test_unreadable_files_in_a_folder_do_not_hide_the_others(tmp_path: pathlib.Path) -> None:
+    for name in ("a.pcap", "c.pcap"):
+        (tmp_path / name).symlink_to("/proc/self/mem")  # not even root may read its beginning
+    (tmp_path / "b.pcap").write_bytes(PCAP)
+    done = run(*HERE, tmp_path)
+    assert (done.returncode, done.stdout) == (1, DATA)
+    log = done.stderr.decode().splitlines()
+    assert [line.partition(str(tmp_path))[2] for line in log] == [
+        "/a.pcap: Input/output error",
+        "/c.pcap: Input/output error",
+    ]
+
+
 def test_messages_come_out_of_a_live_pipe_one_by_one(
     follower: Callable[..., subprocess.Popen[bytes]],
 ) -> None:
