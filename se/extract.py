@@ -21,7 +21,7 @@ from se.capture.servers import PORTS, Servers
 from se.capture.tcp import Reassembler
 from se.captures import Report, one_capture, read_packets
 from se.cli import LOG
-from se.errors import InputError
+from se.errors import InputError, NoMessageError
 from se.wire.framer import Discarded, Framer
 from se.wire.message import MAX_PAYLOAD, Message, Reason
 
@@ -75,12 +75,12 @@ class Extractor:
         self._reassembler = Reassembler(self._unused)
         self._told_of_tls: set[bytes] = set()
         self._told_of_any_server = False
-        self._packets = self._connections = 0
+        self.packets = self._connections = 0
         self.messages = 0  # so many were given
 
     def receive(self, packet: Packet) -> Iterator[bytes]:
         """Take a packet; gives the messages that it completes."""
-        self._packets += 1
+        self.packets += 1
         found = parse_packet(packet)
         if isinstance(found, str):
             self._unused.add(found, len(packet.data))
@@ -186,7 +186,7 @@ class Extractor:
     def summary(self) -> str:
         """One line that accounts for everything that was received."""
         return (
-            f"{self._packets} packets, {self._connections} connections with messages, "
+            f"{self.packets} packets, {self._connections} connections with messages, "
             f"{self.messages} messages; {self._reassembler.lost} bytes were not captured; "
             f"not used: {self._unused}"
         )
@@ -213,9 +213,12 @@ def decode_capture(chunks: Iterable[bytes | None], name: str, *, follow: bool) -
     """The inverters' messages in one capture, whatever server they went to; b"": nothing new.
 
     `chunks` are those of `se.files.read_chunks`, called with the same `follow`. Raises InputError
-    where the capture is damaged, after all that comes before.
+    where the capture is damaged, after all that comes before, and NoMessageError at the end of
+    one without any.
     """
     extractor = Extractor(Servers("", resolve=lambda _: ()))
     source = one_capture(name, chunks, follow=follow)
     packets = read_packets(source, Report(is_folder=False, follow=follow))
-    return extract_messages(extractor, packets)
+    yield from extract_messages(extractor, packets)
+    if not extractor.messages:
+        raise NoMessageError(f"{name}: no SolarEdge message in {extractor.packets} packets")

@@ -439,6 +439,20 @@ def test_semonitor_decodes_captures_and_hex_dumps_directly(tmp_path: pathlib.Pat
         assert decode(b"", str(path)) == expected
 
 
+def test_semonitor_says_that_a_capture_holds_no_message() -> None:
+    noise = list(site.noise(1))
+    packed = gzip.compress(capture(noise))
+    for other, packets in (
+        (writer.pcap([]), 0),
+        (capture(noise), len(noise)),
+        (packed, len(noise)),
+    ):
+        done = subprocess.run(SEMONITOR, input=other, capture_output=True, timeout=PATIENCE_S)
+        assert (done.returncode, done.stdout) == (0, b"")
+        told = f"semonitor.py: stdin: no SolarEdge message in {packets} packets\n"
+        assert done.stderr.decode() == told
+
+
 def test_semonitor_reads_the_log_that_it_wrote() -> None:
     command = [*SEMONITOR, "-vvvv"]
     wrote = subprocess.run(command, input=DATA, capture_output=True, timeout=PATIENCE_S)
