@@ -36,10 +36,20 @@ _FIRST_SERVER_ID = 0xFFFFFF00
 class _Side:
     """One direction of a connection: its framer, and whether its messages are wanted."""
 
-    __slots__ = ("direction", "by_client", "framer", "at_start", "fed", "is_taken", "unused")
+    __slots__ = (
+        "direction",
+        "by_client",
+        "framer",
+        "at_start",
+        "fed",
+        "is_taken",
+        "unused",
+        "answers",
+    )
 
-    def __init__(self, opened: Opened):
+    def __init__(self, opened: Opened, answers: int):
         self.direction = opened.direction
+        self.answers = answers  # so many DNS answers had named the server when it was opened
         self.by_client = opened.by_client
         self.framer = Framer()
         self.at_start = opened.by_client is not None  # what comes first begins the connection
@@ -75,6 +85,7 @@ class Extractor:
         self._reassembler = Reassembler(self._unused)
         self._told_of_tls: set[bytes] = set()
         self._told_of_any_server = False
+        self._told_of_answer = False
         self.packets = self._connections = 0
         self.messages = 0  # so many were given
 
@@ -96,7 +107,7 @@ class Extractor:
     def _handle(self, events: Iterator[Event]) -> Iterator[bytes]:
         for event in events:
             if isinstance(event, Opened):
-                self._sides[event.direction] = _Side(event)
+                self._sides[event.direction] = _Side(event, self._servers.answers)
                 continue
             side = self._sides[event.direction]
             if isinstance(event, Data):
@@ -154,7 +165,7 @@ class Extractor:
         if direction is other_way and not self._both:
             self._ignore(side, tally.OTHER_DIRECTION)
         elif not self._servers.include(direction.dest):
-            LOG.info("%s: messages, but not to %s", direction, self._servers.name)
+            self._tell_of_other_server(side, direction)
             self._ignore(side, tally.OTHER_SERVER)
         else:
             side.is_taken = True
@@ -165,6 +176,18 @@ class Extractor:
             if not (self._told_of_any_server or self._servers.lead_somewhere):
                 self._told_of_any_server = True
                 LOG.info("%s leads nowhere: messages to every server count", self._servers.name)
+
+    def _tell_of_other_server(self, side: _Side, direction: Direction) -> None:
+        """Once as a warning, where the connection is older than what DNS says of the server."""
+        name = self._servers.name
+        if self._servers.answers == side.answers or self._told_of_answer:
+            LOG.info("%s: messages, but not to %s", direction, name)
+            return
+        self._told_of_answer = True
+        text = (
+            "%s: messages that are dropped: a DNS answer that came later has other addresses for %s"
+        )
+        LOG.warning(text, direction, name)
 
     def _ignore(self, side: _Side, reason: str) -> None:
         side.unused = reason

@@ -240,6 +240,27 @@ def test_a_name_is_looked_up_in_the_captures_own_answers_first() -> None:
     assert result.resolved == []
 
 
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_connection_dropped_for_a_later_dns_answer_is_warned_of_once(
+    is_older: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = writer.dns_answer(DEFAULT_NAME, [TWO])
+    clients = ("192.168.1.20", "192.168.1.21")
+    opened = [Connection(client, server=ONE) for client in clients]
+    first = writer.frames([segment for each in opened for segment in each.open()])
+    sent = writer.frames([s for each in opened for s in each.send(site.joined(SENT))])
+    frames = [*first, answer, *sent] if is_older else [answer, *first, *sent]
+    assert Result(writer.pcap(frames), server=DEFAULT_NAME).messages == []
+    assert (
+        caplog.messages
+        == [
+            "192.168.1.20 port 4711 to 203.0.113.10 port 22222: messages that are dropped: "
+            "a DNS answer that came later has other addresses for prod.solaredge.com"
+        ]
+        * is_older
+    )
+
+
 def test_a_name_that_the_capture_does_not_know_is_resolved() -> None:
     result = Result(two_servers(), server=DEFAULT_NAME, resolver=ONE)
     assert result.messages == SENT[:6]

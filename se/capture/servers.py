@@ -33,6 +33,7 @@ class Servers:
         self._tls: set[bytes] = set()
         self._resolved: frozenset[bytes] | None = None
         self._met = False
+        self.answers = 0  # so many have given addresses of the server
         try:
             self._known = {ipaddress.ip_address(server).packed}
         except ValueError:
@@ -42,6 +43,7 @@ class Servers:
         """Take a DNS answer of the capture."""
         if answer.name == self.name:
             self._known.update(answer.addresses)
+            self.answers += 1
         elif answer.name == TLS_NAME:
             self._tls.update(answer.addresses)
 
