@@ -9,8 +9,10 @@ which they came: so decoding an old recording does not push out the session of t
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -81,12 +83,19 @@ class SessionStore:
         for file in self._files:
             self.keyring.restore(_latest(_read_sessions(file.path + STORE_SUFFIX)))
         self._complained = False
+        self._saved = -math.inf
+
+    def save_soon(self) -> None:
+        """Save at once, but not more than once a second: openings may come in floods."""
+        if time.monotonic() >= self._saved + 1.0:
+            self.save()
 
     def save(self) -> None:
         """Write the sessions beside their key files, if there is news; trouble is only logged."""
         if not self.keyring.changed:
             return
         self.keyring.changed = False
+        self._saved = time.monotonic()
         for file in self._files:
             path = file.path + STORE_SUFFIX
             sessions = {each[:2]: each for each in _read_sessions(path)}
@@ -134,9 +143,9 @@ def _read_sessions(path: str) -> list[SetKey]:
     for number, line in enumerate(lines, 1):
         match = _STORED.fullmatch(line)
         if match:
-            inverter, payload, time, check = match.groups()
+            inverter, payload, seconds, check = match.groups()
             check = check.replace("-", "")
-            sessions.append(SetKey(int(inverter, 16), bytes.fromhex(payload), int(time), check))
+            sessions.append(SetKey(int(inverter, 16), bytes.fromhex(payload), int(seconds), check))
         else:
             LOG.warning("%s: line %d is damaged and left out", path, number)
     return sessions

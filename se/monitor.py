@@ -24,6 +24,8 @@ from se.wire.payloads import parse_payload
 from se.wire.session import Answered, Event, Notice, Received, Sent, Undecrypted
 from se.zone import LocalZone
 
+MAX_TOLD = 1024  # inverters that the log complains about: anybody may invent some
+
 
 class Monitor:
     """Turns events into JSON lines, log lines and counts.
@@ -54,8 +56,9 @@ class Monitor:
         self._repeated = 0
         self._sent = 0
         self._complained: set[tuple[Locked, int | None]] = set()
-        # the numbers of the last requests for parts of a key
-        self._secret: deque[int] = deque(maxlen=64)
+        # the numbers of the last questions for other parameters than parts of a key
+        self._harmless: deque[int] = deque(maxlen=64)
+        self._key_asked_for = False
 
     def handle(self, name: str, events: Iterable[Event]) -> None:
         """Handle what a session met on the device or file `name`; the lines are written out.
@@ -130,7 +133,7 @@ class Monitor:
     def _check_sender(self, name: str, sender: int) -> None:
         """Name an inverter that the user did not name."""
         known = sender in self._inverters or sender in self._strangers or sender >= FIRST_ROLE
-        if self._inverters and not known:
+        if self._inverters and not known and len(self._strangers) < MAX_TOLD:
             self._strangers.add(sender)
             LOG.warning("%s: inverter %X is heard, which -s does not name", name, sender)
 
@@ -139,8 +142,10 @@ class Monitor:
         self._discarded[event.reason] += len(event.raw)
         level = cli.OPERATIONS if event.reason is Reason.NOISE else logging.WARNING
         text = f"{name}: {len(event.raw)} bytes discarded: {event.reason.value}"
-        self._trouble(text, event.raw, level)
-        self._log_raw(event.raw)
+        # a damaged answer may hold a part of the key that was asked for
+        raw = b"" if self._key_asked_for else event.raw
+        self._trouble(text, raw, level)
+        self._log_raw(raw)
 
     def _not_decrypted(self, name: str, event: Undecrypted) -> None:
         """Say once for each inverter why its messages cannot be read."""
@@ -155,7 +160,7 @@ class Monitor:
 
     def complain(self, name: str, reason: Locked, inverter: int | None) -> None:
         """Say why messages cannot be read, once for each inverter."""
-        if (reason, inverter) not in self._complained:
+        if (reason, inverter) not in self._complained and len(self._complained) < MAX_TOLD:
             self._complained.add((reason, inverter))
             LOG.warning("%s: %s: %s", name, _whose(inverter), reason.value)
 
@@ -175,13 +180,19 @@ class Monitor:
         self._log_raw(message.to_bytes())
 
     def _is_secret(self, message: Message) -> bool:
-        """Whether this is part of an inverter's key, which no log may show."""
-        if message.function in (Function.PARAMS_GET_SINGLE, Function.PARAMS_SET_SINGLE):
+        """Whether this may be part of an inverter's key, which no log may show.
+
+        An answer does not say of which parameter: only after a harmless question it is harmless.
+        """
+        if message.function == Function.PARAMS_GET_SINGLE:
             parameter = parse_payload(message.function, message.payload).get("parameter")
-            if parameter in KEY_PARAMETERS:
-                self._secret.append(message.sequence)
-                return message.function == Function.PARAMS_SET_SINGLE
-        return message.function == Function.RESP_PARAMS_SINGLE and message.sequence in self._secret
+            self._key_asked_for = self._key_asked_for or parameter in KEY_PARAMETERS
+            if parameter in KEY_PARAMETERS and message.sequence in self._harmless:
+                self._harmless.remove(message.sequence)
+            elif parameter not in KEY_PARAMETERS:
+                self._harmless.append(message.sequence)
+        is_value = message.function == Function.RESP_PARAMS_SINGLE
+        return is_value and message.sequence not in self._harmless
 
     def _log_telemetry(self, telemetry: Telemetry) -> None:
         if LOG.isEnabledFor(cli.PARSED):

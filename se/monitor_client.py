@@ -65,13 +65,16 @@ class Clients:
             self.commanded.handle_time()
 
     def claim(self, inverter: int, connection: Connection) -> bool:
-        """The inverter speaks here now, and no longer elsewhere; whether that is news."""
+        """The inverter speaks here now, and no longer elsewhere; whether that is news.
+
+        A connection that nobody speaks on any more is closed; a gateway's has others.
+        """
         before = self._connections.get(inverter)
         if before is connection:
             return False
-        if before is not None:
-            before.close(f"inverter {inverter:X} has a new one: {connection.name}")
         self._connections[inverter] = connection
+        if before is not None and before not in self._connections.values():
+            before.close(f"inverter {inverter:X} has a new one: {connection.name}")
         return True
 
     def check_key(self, inverter: int, name: str) -> None:
@@ -114,7 +117,7 @@ class Client:
         if self._verdict is None:
             clients = self._clients
             clients.monitor.handle(self._connection.name, self._events())
-            clients.store.save()
+            clients.store.save_soon()
         if self._verdict is not None:
             self._connection.close(self._verdict, logging.WARNING)
             return False
@@ -132,9 +135,9 @@ class Client:
         self._more = True
         for event in self._talk.events():
             self._judge(event)
+            yield event  # whatever the verdict is: its sender may take it for acknowledged
             if self._verdict:
                 break
-            yield event
             if time.monotonic() >= until:
                 return
         self._more = False

@@ -51,7 +51,7 @@ class FileSource:
                 session.receive_data(chunk, recorded or time.time())
                 size += len(chunk)
             monitor.handle(self.name, session.events())
-            store.save()
+            store.save_soon()
         if stop.requested:
             return
         session.close()

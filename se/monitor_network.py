@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from se import cli
@@ -20,6 +21,7 @@ from se.transport.network import Network, open_listener
 if TYPE_CHECKING:
     from se.transport.services import Service
 
+CHECK_S = 1.0
 FALLBACK_PORTS = (22221, 80)  # where inverters try when the usual one does not answer
 
 
@@ -38,6 +40,8 @@ class NetworkSource:
             number = SequenceFile().next_number
             self._order = Order(options.slaves[0], options.commands, number)
         self._services: tuple[Service, ...] = ()
+        self._interface: tuple[str, int] | None = None
+        self._next_check = 0.0
         self._listeners: list[socket.socket] = []
         self._unopened: list[DeviceError] = []
         with contextlib.ExitStack() as opened:
@@ -54,6 +58,7 @@ class NetworkSource:
 
         interface = find_interface(options.interface)
         self._services = open_services(interface, any_mac=options.any_mac)
+        self._interface = (options.interface, socket.if_nametoindex(options.interface))
         for service in self._services:
             opened.callback(service.close)
         for port in sorted({*FALLBACK_PORTS} - {*options.ports}, reverse=True):
@@ -83,6 +88,24 @@ class NetworkSource:
             while not (stop.requested or clients.done):
                 network.turn()
                 clients.handle_time()
+                self._check_interface()
         for service in self._services:
             for reason, count in service.dropped.items():
                 LOG.info("%s: %d packets dropped: %s", service.name, count, reason)
+
+    def _check_interface(self) -> None:
+        """Raise DeviceError where the interface is another one under the same name.
+
+        So it is after a USB adapter was plugged in again: our sockets are bound to what is gone,
+        and whoever starts us again opens new ones.
+        """
+        if self._interface is None or time.monotonic() < self._next_check:
+            return
+        self._next_check = time.monotonic() + CHECK_S
+        name, index = self._interface
+        try:
+            now = socket.if_nametoindex(name)
+        except OSError:  # unplugged: it may come back
+            return
+        if now != index:
+            raise DeviceError(f"{name}: the interface was removed and is back: start me again")

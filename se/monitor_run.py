@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             source.run(monitor, store, stop)
         finally:
+            store.save()
             LOG.info("%s", monitor.summary(source.name))
         return stop.exit_code if stop.requested else 0
 

@@ -48,7 +48,7 @@ class SerialSource:
                 talk.handle_time(time.time())
                 monitor.handle(self.name, talk.events())
                 port.write(talk.data_to_send())
-                store.save()
+                store.save_soon()
 
 
 def _conversation(options: argparse.Namespace, keyring: Keyring) -> Conversation:

@@ -143,6 +143,7 @@ class Site:
         for client in self._clients:
             client.socket.close()
         self.network.close()
+        self.store.save()
         self._listener.close()
         self._output.close()
 

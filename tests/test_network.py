@@ -175,20 +175,46 @@ def test_a_new_connection_of_an_inverter_replaces_the_old_one(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    gateway, bystander = site.connect(), site.connect()
-    gateway.send(telemetry(1), telemetry(1, OTHER_INVERTER))
+    old, bystander = site.connect(), site.connect()
+    old.send(telemetry(1))
     bystander.send(telemetry(1, 0x7F000001))
-    site.answers(gateway, 2)
+    site.answers(old)
     site.answers(bystander)
     again = site.connect()
     again.send(telemetry(2))
     assert site.answers(again) == [acknowledgement(telemetry(2))]
-    assert site.is_closed(gateway)
+    assert site.is_closed(old)
     assert "connection closed: inverter 7F101234 has a new one" in caplog.text
     for inverter in (again, bystander):
         inverter.send(NO_RECORDS if inverter is again else telemetry(2, 0x7F000001))
         assert len(site.answers(inverter)) == 1
     assert len(site.open_connections) == 2
+
+
+def test_a_gateway_is_not_cut_off_by_one_of_its_inverters(site: Site) -> None:
+    gateway, own = site.connect(), site.connect()
+    gateway.send(telemetry(1), telemetry(1, OTHER_INVERTER))
+    site.answers(gateway, 2)
+    own.send(telemetry(2))
+    site.answers(own)
+    for number in (3, 4):
+        gateway.send(telemetry(number, OTHER_INVERTER))
+        assert len(site.answers(gateway)) == 1
+    own.send(telemetry(5, OTHER_INVERTER))
+    site.answers(own)
+    assert site.is_closed(gateway)
+
+
+def test_what_costs_a_connection_is_not_lost(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor_client, "MAX_INVERTERS", 2)
+    crowd = site.connect()
+    sources = (0x7F000001, 0x7F000002, 0x7F000003)
+    crowd.send(*(telemetry(1, source) for source in sources))
+    assert site.is_closed(crowd)
+    again = site.connect()
+    again.send(telemetry(1, sources[-1]))
+    assert site.answers(again) == [acknowledgement(telemetry(1, sources[-1]))]
+    assert len(site.times) == len(sources)
 
 
 def test_what_a_replaced_connection_still_sends_is_not_read(site: Site) -> None:

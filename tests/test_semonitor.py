@@ -189,6 +189,11 @@ def test_no_part_of_a_key_is_logged(day: pathlib.Path) -> None:
     log = run("semonitor.py", "-vvvv", "-d", "stderr", day).stderr.decode()
     assert log.count(str(secret)) == 1  # of the parameter that is no part of the key
     assert log.count("fe ca ad 0b") == 1
+    damaged = bytearray(day.read_bytes())
+    damaged[-1] ^= 1  # of the last answer, when a key has been asked for
+    damaged[70] ^= 1  # of the second question
+    log = run("semonitor.py", "-vvvv", "-d", "stderr", stdin=bytes(damaged)).stderr.decode()
+    assert log.count("bytes discarded: checksum") == 2 and "fe ca" not in log
 
 
 def test_an_encrypted_inverter(tmp_path: pathlib.Path) -> None:

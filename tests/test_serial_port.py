@@ -116,6 +116,7 @@ def test_a_port_that_another_program_uses_is_refused(terminal: Terminal) -> None
         (__file__, "this is no serial port"),
         ("socket://127.0.0.1:1", "Connection refused"),
         ("rfc2217://127.0.0.1:1", "Connection refused"),
+        ("socket://127.0.0.1:99999", "expected socket://host:port or rfc2217://host:port"),
         ("socket://127.0.0.1", "expected socket://host:port or rfc2217://host:port"),
         ("telnet://127.0.0.1:1", "expected socket://host:port or rfc2217://host:port"),
     ],

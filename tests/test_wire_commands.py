@@ -13,6 +13,7 @@ from se.wire.commands import (
     ANSWER_S,
     RELEASE_S,
     REPEATS,
+    TURN_S,
     Command,
     Commander,
     parse_commands,
@@ -286,6 +287,18 @@ def test_on_rs485_a_released_bus_without_an_answer_is_granted_again() -> None:
     assert second_grant.sequence != grant.sequence
     line.hear(release(second_grant), reply(get))
     assert line.commander.done
+
+
+def test_on_rs485_an_inverter_that_still_speaks_is_not_interrupted() -> None:
+    line = Line("12,H329/33", grant=True)
+    get, _ = line.wait(0)
+    line.hear(reply(get))
+    for sequence in range(1, 100):
+        sent = line.hear(Message(sequence, INVERTER, SERVER, Function.SERVER_POST_DATA, b"data"))
+        assert [message.function for message in sent] == [Function.RESP_ACK]
+        if line.wait(RELEASE_S - 0.5):
+            break
+    assert sequence == TURN_S // (RELEASE_S - 0.5)
 
 
 def test_on_rs485_an_inverter_that_never_releases_the_bus_holds_up_nothing() -> None:

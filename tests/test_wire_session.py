@@ -1,5 +1,6 @@
 """Sessions: listening, answering, encryption, repetitions, deadlines."""
 
+import pickle
 from collections.abc import Iterable
 
 import pytest
@@ -171,6 +172,13 @@ def test_repetitions_are_known_for_eight_messages_of_each_of_many_sources() -> N
     for source in range(SOURCES_KNOWN):
         recent.is_repeat(telemetry(source=source))
     assert not recent.is_repeat(telemetry(REPEATS_KNOWN))
+
+
+def test_what_is_remembered_of_messages_is_small() -> None:
+    recent = Recent()
+    for sequence in range(REPEATS_KNOWN):
+        recent.is_repeat(telemetry(sequence, bytes(60000)))
+    assert len(pickle.dumps(recent)) < 2000
 
 
 def test_eight_messages_of_a_source_are_remembered_and_active_sources_longest() -> None:

@@ -24,7 +24,8 @@ WRITE_S = 2.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 
-_URL = re.compile(r"(socket|rfc2217)://[^/?]+:\d{1,5}([/?].*)?", re.IGNORECASE)
+MAX_PORT = 65535
+_URL = re.compile(r"(socket|rfc2217)://[^/?]+:(?P<port>\d{1,5})([/?].*)?", re.IGNORECASE)
 _HINTS = {
     errno.ENOENT: "there is no such port: is the adapter plugged in? (ls /dev/serial/by-id)",
     errno.EACCES: "permission denied: join the group of serial ports and log in again"
@@ -62,7 +63,8 @@ class SerialPort:
         except OSError as error:
             self._lose(error)
             return None
-        self._pause = FIRST_PAUSE_S
+        if data:
+            self._pause = FIRST_PAUSE_S
         return data
 
     def write(self, data: bytes) -> None:
@@ -116,7 +118,8 @@ class SerialPort:
 
 def _open(name: str, baud: int) -> serial.SerialBase:
     """Open the port for us alone. Raises DeviceError, saying what is to be done."""
-    if "://" in name and not _URL.fullmatch(name):
+    url = _URL.fullmatch(name)
+    if "://" in name and not (url and int(url["port"]) <= MAX_PORT):
         raise DeviceError(f"{name}: expected socket://host:port or rfc2217://host:port")
     rfc2217 = name.lower().startswith("rfc2217:")  # knows no time limit for writing
     try:

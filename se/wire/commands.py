@@ -15,10 +15,11 @@ from se.errors import CommandError, UsageError
 from se.wire.conversation import Conversation, answer_to, is_release
 from se.wire.functions import Function
 from se.wire.message import MAX_PAYLOAD
-from se.wire.session import Answered, Event, Session
+from se.wire.session import Answered, Event, Received, Session
 
 ANSWER_S = 5.0
 REPEATS = 3
+TURN_S = 60.0  # nobody is listened to for longer before the next command
 RELEASE_S = 2.0  # an inverter that has answered and says nothing more gives the bus back silently
 _SIZES = {"B": 1, "H": 2, "L": 4}
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -87,6 +88,7 @@ class Commander(Conversation):
         self._number: int | None = None  # of the command that waits for its answer
         self._repeats = 0
         self._grant: int | None = None  # the number of the grant that was not given back
+        self._turn_ends = 0.0
 
     def _handle_due(self) -> None:
         """Begin, or ask again. Raises CommandError where that was done often enough."""
@@ -114,6 +116,7 @@ class Commander(Conversation):
         self._send(number, self._inverter, command.function, command.payload)
         if self._granting:
             self._grant = self._sequence()
+            self._turn_ends = self._now + TURN_S
             self._send(self._grant, self._inverter, Function.POLESTAR_MASTER_GRANT)
         self._wait(ANSWER_S)
 
@@ -126,6 +129,9 @@ class Commander(Conversation):
             self._news.append(Answered(command.function, command.parameters, answer))
             self._wait(RELEASE_S)
         else:
+            if self._number is None and self._grant is not None and isinstance(event, Received):
+                # it is still speaking: who spoke now would garble that
+                self._wait(min(RELEASE_S, max(0.0, self._turn_ends - self._now)))
             return
         if self._number is None and self._grant is None:
             self._next()

@@ -7,7 +7,7 @@
 A session never raises on received bytes: what is wrong becomes an event. It has no clock:
 `next_deadline` says when `handle_time` wants to be called, all times are UTC seconds.
 
-A session that is given what a `Server` needs acknowledges every good message, before anybody looks
+A session that is given what a `Server` needs acknowledges all good telemetry, before anybody looks
 into it; without, it only listens. The events may be used before the answers are sent, so that what
 is acknowledged can be safe on disk first.
 """
@@ -83,7 +83,8 @@ class Recent:
     """Knows a telemetry message that came before: one of the last 8 of its source."""
 
     def __init__(self) -> None:
-        self._messages: OrderedDict[int, deque[Message]] = OrderedDict()
+        # hashes (of 64 bits): whole messages of many sources would fill the memory
+        self._messages: OrderedDict[int, deque[int]] = OrderedDict()
 
     def is_repeat(self, message: Message) -> bool:
         """Whether the same message came before; from now on it has."""
@@ -91,9 +92,10 @@ class Recent:
         self._messages.move_to_end(message.source)
         if len(self._messages) > SOURCES_KNOWN:
             self._messages.popitem(last=False)
-        if message in messages:
+        digest = hash(message)
+        if digest in messages:
             return True
-        messages.append(message)
+        messages.append(digest)
         return False
 
 
