@@ -115,6 +115,8 @@ def moment(fields: Fields) -> int | None:
     `Date` and `Time` are in the zone of the machine, the only time in the oldest lines.
     """
     time = fields.get("dateTime")
+    if isinstance(time, str) and time.isdecimal():
+        time = float(time)
     if not isinstance(time, (int, float)):
         try:
             time = datetime.fromisoformat(f"{fields.get('Date')} {fields.get('Time')}").timestamp()
@@ -123,7 +125,7 @@ def moment(fields: Fields) -> int | None:
     return int(time) if 0 < time < 1 << 32 else None
 
 
-_STATE_TYPES = ("inverters", "optimizers", "events", "meters_", "batteries_")
+STATE_TYPES = ("inverters", "optimizers", "events", "meters_", "batteries_")
 
 # What an event ends: an inverter that wakes up or goes to sleep produces nothing.
 _MOMENTARY = {
@@ -161,7 +163,7 @@ class State:
         A time more than a day ahead of `now` is believed only beside another such time (then
         the clock of this machine is behind): it would keep every later reading out.
         """
-        if not reading.device_type.startswith(_STATE_TYPES):
+        if not reading.device_type.startswith(STATE_TYPES):
             return False
         known = self._last.get(reading.path)
         if known is not None and _precedes(reading.fields, known, now):

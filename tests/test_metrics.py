@@ -183,6 +183,8 @@ def test_whatever_bytes_come_are_read_or_refused(line):
     [
         ({"dateTime": NOON}, NOON),
         ({"dateTime": float(NOON), "Date": "2001-01-01", "Time": "00:00:00"}, NOON),
+        ({"dateTime": str(NOON), "Date": "2001-01-01", "Time": "00:00:00"}, NOON),
+        ({"dateTime": "9" * 5000}, None),
         ({"Date": "2015-10-31", "Time": "12:00:00"}, NOON),
         ({"dateTime": None, "Date": "2015-10-31", "Time": "12:00:00"}, NOON),
         ({"Date": "2015-07-01", "Time": "12:00:00"}, 1435744800),
