@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from se import cli
 from se.convert import FOLLOW_HELP, IN_FILE_HELP, write_csv
-from se.files import refuse_same_file
 from se.sinks.csv_files import CsvFiles
 
 EXAMPLES = """
@@ -55,8 +54,8 @@ def work(options: argparse.Namespace) -> int:
         if name := getattr(options, device_type):
             cli.LOG.warning("%s is deprecated: use -p", option)
             names[device_type] = name
-    refuse_same_file(options.inFile, *names.values())
     files = CsvFiles(
+        options.inFile,
         options.prefix,
         names=names,
         delimiter=options.delimiter,

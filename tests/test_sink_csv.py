@@ -29,7 +29,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(*readings, prefix="day", delimiter=",", header=True, append=False, **names):
-    with CsvFiles(prefix, names=names, delimiter=delimiter, header=header, append=append) as files:
+    form = {"delimiter": delimiter, "header": header, "append": append}
+    with CsvFiles("in.json", prefix, names=names, **form) as files:
         files.write(readings)
 
 
@@ -208,6 +209,25 @@ def test_a_row_that_a_crash_cut_short_is_ended_first(folder):
 def test_the_deprecated_names_are_used_for_their_types(folder):
     write(reading(), reading("optimizers"), inverters="inv.csv", prefix="")
     assert {path.name for path in folder.iterdir()} == {"inv.csv", "optimizers.csv"}
+
+
+@pytest.mark.parametrize(
+    "name", ["day.inverters.csv", "day.batteries_0x0030.csv", "day.Unknown_device_0x0017.csv"]
+)
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_no_file_is_the_input(folder, name, link):
+    (folder / "in.json").write_text("{}")
+    getattr(folder / name, link)(folder / "in.json")
+    with pytest.raises(OutputError, match=rf"{name}: is the same file as in\.json"):
+        write(Reading("Unknown_device_0x0017", ("30",), {"seId": "30"}))
+    assert (folder / "in.json").read_text() == "{}"
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_no_file_is_that_of_two_device_types(folder):
+    with pytest.raises(OutputError, match="is the same file as"):
+        write(reading(), inverters="day.optimizers.csv")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_full_disk_is_one_clear_error(folder):
