@@ -185,16 +185,17 @@ def test_a_file_without_header_takes_the_second_kind_too(folder):
 def test_a_file_that_is_no_such_csv_is_an_error_and_stays(folder, content):
     path = folder / "day.inverters.csv"
     path.write_bytes(content)
-    with pytest.raises(OutputError, match=r"day\.inverters\.csv: is no CSV file"):
+    with pytest.raises(OutputError, match=r"day\.inverters\.csv: is no CSV file") as caught:
         write(reading(Vac=1.5), append=True)
+    assert "nothing appended" not in str(caught.value)
     assert path.read_bytes() == content
 
 
-def test_a_file_with_too_long_rows_is_not_rewritten(folder):
+def test_a_file_with_too_long_rows_is_not_touched(folder):
     path = folder / "day.inverters.csv"
     path.write_text("Date,Time,ID\n1,2,3,4,5\n")
     with pytest.raises(OutputError, match="rows of more cells than columns"):
-        write(reading(Vac=1.5), append=True)
+        write(reading(), reading(Vac=1.5), append=True)
     assert path.read_text() == "Date,Time,ID\n1,2,3,4,5\n"
     assert [entry.name for entry in folder.iterdir()] == ["day.inverters.csv"]
 

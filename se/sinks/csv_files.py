@@ -139,8 +139,6 @@ class _CsvFile:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
             writer = csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
             for row in self._read_rows():
-                if len(row) > len(self._columns):
-                    raise OutputError(f"{self._path}: has rows of more cells than columns")
                 if row == list(self._columns):
                     writer.writerow(columns)
                 else:
@@ -154,9 +152,17 @@ class _CsvFile:
         """The columns of a file to append to, none if it is new or empty. Raises OutputError."""
         if not os.path.isfile(self._path):
             return ()
-        first = next(self._read_rows(), None)
+        rows = self._read_rows()
+        first = next(rows, None)
         if first is None:
             return ()
+        columns = self._columns_of(first, fields)
+        if any(len(row) > len(columns) for row in rows):
+            raise OutputError(f"{self._path}: has rows of more cells than columns")
+        return columns
+
+    def _columns_of(self, first: list[str], fields: Fields) -> Columns:
+        """The columns that the first row of a file names or has. Raises OutputError."""
         if {"Date", "Time"} <= set(first) and len(set(first)) == len(first):
             return tuple(first)
         tables = table_columns(self._device_type)
@@ -165,7 +171,7 @@ class _CsvFile:
                 return columns
         raise OutputError(
             f"{self._path}: is no CSV file of {self._device_type} with this delimiter"
-            " and these columns: nothing appended"
+            " and these columns: give it a header line"
         )
 
     def _read_rows(self) -> Iterator[list[str]]:
