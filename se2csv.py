@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from se import cli
 from se.convert import FOLLOW_HELP, IN_FILE_HELP, write_csv
+from se.errors import UsageError
+from se.files import STDOUT
+from se.replace import refuse_special_file
 from se.sinks.csv_files import CsvFiles
 
 EXAMPLES = """
@@ -53,6 +56,9 @@ def work(options: argparse.Namespace) -> int:
     for option, device_type in (("-i", "inverters"), ("-o", "optimizers")):
         if name := getattr(options, device_type):
             cli.LOG.warning("%s is deprecated: use -p", option)
+            if name == STDOUT:
+                raise UsageError(f"{option}: needs a file, stdout would not tell the types apart")
+            refuse_special_file(name)
             names[device_type] = name
     files = CsvFiles(
         options.inFile,
