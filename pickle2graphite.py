@@ -25,7 +25,7 @@ def parser() -> cli.Parser:
 def work(options: argparse.Namespace) -> int:
     """Send what the options name."""
     cli.set_up_log("pickle2graphite", 0, "stderr", append=True)
-    return send_metrics(options, encode_pickle)
+    return send_metrics(options, encode_pickle, "pickle")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,10 +12,11 @@ from se.files import STDIN
 from se.lines import read_lines
 from se.metrics import Reading, flatten, parse_line
 from se.progress import Progress
-from se.sinks.carbon import Address, Carbon
+from se.sinks.carbon import Carbon
 from se.sinks.csv_files import CsvFiles
 from se.sinks.graphite import Metric, metrics
 from se.sinks.state import StateFile
+from se.sinks.tcp import Address
 
 IN_FILE_HELP = "file of performance data in JSON format (default: stdin)"
 FOLLOW_HELP = "wait for appended data as the input file grows (as in tail -f)"
@@ -98,16 +99,17 @@ def write_csv(path: str | None, files: CsvFiles, *, follow: bool) -> int:
 
 
 def send_metrics(
-    options: argparse.Namespace, encode: Callable[[list[Metric]], Iterator[bytes]]
+    options: argparse.Namespace, encode: Callable[[list[Metric]], Iterator[bytes]], protocol: str
 ) -> int:
     """Send the lines of an input to carbon; returns the exit code.
 
-    `options` are those of `graphite_parser`.
+    `options` are those of `graphite_parser`; `protocol` is what `encode` makes, in words.
     """
     with Stop() as stop, closing(Progress(options.inFile, follow=options.follow)) as progress:
         source = Source(options.inFile, follow=options.follow, stop=stop)
         carbon = Carbon(
             Address(options.host, options.port),
+            protocol,
             delay=options.delay,
             patience=options.patience,
             stop=stop,
@@ -148,7 +150,7 @@ def graphite_parser(
         metavar="SECONDS",
         type=_seconds,
         default=30.0,
-        help="how long a server is tried that has not been there yet (default: 30); one that"
+        help="how long a server is tried that has taken nothing yet (default: 30); one that"
         " goes away later is tried again without end",
     )
     parser.add_argument("-f", dest="follow", action="store_true", help=FOLLOW_HELP)
