@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -21,24 +24,30 @@ from se.sinks.tcp import Address
 IN_FILE_HELP = "file of performance data in JSON format (default: stdin)"
 FOLLOW_HELP = "wait for appended data as the input file grows (as in tail -f)"
 
+SILENCE = 4  # times that a pipe had nothing, each 0.05 s: it is empty
+
 
 class Source:
     """The readings in a file or stdin, line by line; None where nothing new has come.
 
-    Bad lines are logged, counted and skipped. It ends with the input, or when `stop` is requested.
+    Bad lines are logged, counted and skipped. It ends with the input, or when `stop` is requested;
+    a pipe is emptied first, as what was in it is nowhere else.
     """
 
     def __init__(self, path: str | None, *, follow: bool, stop: Stop):
         """Opens the input. Raises InputError."""
         self._lines = read_lines(path, follow=follow and path not in (None, STDIN))
         self._stop = stop
+        self._is_file = _is_file(path)
         self._good = 0
         self._skipped = 0
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[list[Reading] | None]:
+        silence = 0
         for item in self._lines:
-            if self._stop.requested:
+            silence = silence + 1 if item is None else 0
+            if self._stop.requested and (self._is_file or silence > SILENCE):
                 break
             if item is None:
                 yield None
@@ -70,6 +79,11 @@ class Source:
         if self._stop.requested:
             return self._stop.exit_code
         return 1 if self._skipped and not self._good else 0
+
+
+def _is_file(path: str | None) -> bool:
+    source = sys.stdin.fileno() if path is None or path == STDIN else path
+    return stat.S_ISREG(os.stat(source).st_mode)
 
 
 def keep_state(path: str | None, state_path: str, *, once: bool) -> int:

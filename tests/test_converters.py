@@ -379,6 +379,31 @@ def test_ctrl_c_leaves_a_whole_state_and_is_no_success(tmp_path: pathlib.Path) -
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_ctrl_c_loses_nothing_that_is_in_the_pipe(
+    name: str, tmp_path: pathlib.Path, server: Server
+) -> None:
+    graphite = ["-h", "127.0.0.1", "-p", server.port, "--delay", 60]
+    arguments = {"se2state.py": ["-o", "state.json"], "se2csv.py": []}.get(name, graphite)
+    with start(name, *arguments, stdin=PIPE, cwd=tmp_path) as process:
+        assert process.stdin
+        process.stdin.write(line(1))
+        process.stdin.flush()
+        wait_until(lambda: list(tmp_path.iterdir()) or server.received, "the first line")
+        process.send_signal(signal.SIGSTOP)
+        process.stdin.write(b"".join(map(line, range(2, 500))))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(20) == 130
+    if name == "se2state.py":
+        assert momentary(tmp_path / "state.json") == 499
+    elif name == "se2csv.py":
+        assert (tmp_path / "inverters.csv").read_text().count("\n") == 499
+    else:
+        assert server.received[0].count(b"Pac") == 499
+
+
 def test_a_reader_never_meets_half_a_state_while_data_come_in_bulk(tmp_path: pathlib.Path) -> None:
     state = tmp_path / "solar.json"
     bulk = day_lines()

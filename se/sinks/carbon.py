@@ -64,7 +64,7 @@ class Carbon:
         self._pause = 0.0
 
     def send(self, message: bytes) -> None:
-        """Send a message, waiting as long as it takes, or until the program is to end.
+        """Send a message, waiting as long as it takes; once the program is to end, only at once.
 
         Raises OutputError if the server has never taken anything.
         """
@@ -102,7 +102,7 @@ class Carbon:
             LOG.warning("%s: ended before everything was sent", self._address)
 
     def _send_pending(self) -> None:
-        while self._pending and not self._stop.requested:
+        while self._pending:
             connection = self._socket or self._connect()
             if connection is None:
                 return
