@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from se.cli import LOG, Parser, Stop
+from se.cli import LOG, Stop
 from se.files import STDIN
 from se.lines import read_lines
 from se.metrics import Reading, flatten, parse_line
@@ -20,9 +19,6 @@ from se.sinks.csv_files import CsvFiles
 from se.sinks.graphite import Metric, metrics
 from se.sinks.state import StateFile
 from se.sinks.tcp import Address
-
-IN_FILE_HELP = "file of performance data in JSON format (default: stdin)"
-FOLLOW_HELP = "wait for appended data as the input file grows (as in tail -f)"
 
 SILENCE = 4  # times that a pipe had nothing, each 0.05 s: it is empty
 
@@ -117,7 +113,8 @@ def send_metrics(
 ) -> int:
     """Send the lines of an input to carbon; returns the exit code.
 
-    `options` are those of `graphite_parser`; `protocol` is what `encode` makes, in words.
+    `options` are those of `convert_options.graphite_parser`; `protocol` is what `encode`
+    makes, in words.
     """
     with Stop() as stop, closing(Progress(options.inFile, follow=options.follow)) as progress:
         source = Source(options.inFile, follow=options.follow, stop=stop)
@@ -138,51 +135,3 @@ def send_metrics(
                 progress.show(source.bytes_read)
         carbon.close()
         return source.exit_code
-
-
-def graphite_parser(
-    prog: str, description: str, examples: str, *, port: int, delay: float
-) -> Parser:
-    """The command line of the two programs that send to graphite; the defaults differ."""
-    parser = Parser(prog, description, examples, short_help=False)
-    parser.add_argument("-b", dest="base", default="", help="prefix of the metrics' names")
-    parser.add_argument(
-        "-h", dest="host", default="localhost", help="host of the server (default: %(default)s)"
-    )
-    parser.add_argument(
-        "-p", dest="port", type=_port, default=port, help="its port (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--delay",
-        metavar="SECONDS",
-        type=_seconds,
-        default=delay,
-        help="pause after each transmission (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--patience",
-        metavar="SECONDS",
-        type=_seconds,
-        default=30.0,
-        help="how long a server is tried that has taken nothing yet (default: 30); one that"
-        " goes away later is tried again without end",
-    )
-    parser.add_argument("-f", dest="follow", action="store_true", help=FOLLOW_HELP)
-    parser.add_argument("inFile", nargs="?", help=IN_FILE_HELP)
-    return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -295,6 +296,13 @@ def test_what_is_wrong_is_one_clear_line(
     told = [text for text in result.stderr.splitlines() if b" is deprecated: " not in text]
     assert len(told) == 1
     assert message in result.stderr.decode()
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_what_does_the_work_is_loaded_where_ctrl_c_is_no_traceback(name: str) -> None:
+    program = f"import sys, {name[:-3]}; print(*[n for n in sys.modules if n.startswith('se.')])"
+    loaded = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT)
+    assert loaded.split() == [b"se.errors", b"se.cli", b"se.convert_options"]
 
 
 def test_the_deprecated_options_of_se2csv_still_work(tmp_path: pathlib.Path) -> None:
