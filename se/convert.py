@@ -132,6 +132,9 @@ def send_metrics(
             batch = [metric for reading in readings for metric in metrics(options.base, reading)]
             for message in encode(batch):
                 carbon.send(message)
+            if not stop.requested:
                 progress.show(source.bytes_read)
         carbon.close()
+        if not stop.requested:
+            progress.show(source.bytes_read)
         return source.exit_code

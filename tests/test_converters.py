@@ -488,7 +488,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
     tmp_path: pathlib.Path, server: Server
 ) -> None:
     day = tmp_path / "day.json"
-    day.write_bytes(line(1) * 100)
+    day.write_bytes(line(1) * 100 + b"\n\n\n")
     options = ["-h", "127.0.0.1", "-p", server.port, "--delay", 0.005, day]
     assert run("se2graphite.py", *options).stderr == b""
     terminal, side = pty.openpty()
