@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert import graphite_parser, send_metrics
-from se.sinks.graphite import encode_pickle
+from se.convert_options import graphite_parser
 
 EXAMPLES = """
   pickle2graphite.py -b semonitor yyyymmdd.json
@@ -24,8 +23,11 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Send what the options name."""
+    from se.convert import send_metrics
+    from se.sinks.graphite import encode_pickle
+
     cli.set_up_log("pickle2graphite", 0, "stderr", append=True)
-    return send_metrics(options, encode_pickle)
+    return send_metrics(options, encode_pickle, "pickle")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert import FOLLOW_HELP, IN_FILE_HELP, write_csv
-from se.files import refuse_same_file
-from se.sinks.csv_files import CsvFiles
+from se.convert_options import FOLLOW_HELP, IN_FILE_HELP
 
 EXAMPLES = """
   se2csv.py -p yyyymmdd -h yyyymmdd.json
@@ -26,8 +24,7 @@ def parser() -> cli.Parser:
     add("-a", dest="append", action="store_true", help="append to existing files")
     add(
         "-d",
-        dest="delimiter",
-        metavar="delim",
+        dest="delim",
         type=_delimiter,
         default=",",
         help=r'delimiter, "\t" for a tab (default: "%(default)s")',
@@ -49,17 +46,25 @@ def _delimiter(text: str) -> str:
 
 def work(options: argparse.Namespace) -> int:
     """Write the CSV files that the options name."""
+    from se.convert import write_csv
+    from se.errors import UsageError
+    from se.replace import refuse_special_file
+    from se.sinks.csv_files import CsvFiles
+
     cli.set_up_log("se2csv", 0, "stderr", append=True)
     names = {}
     for option, device_type in (("-i", "inverters"), ("-o", "optimizers")):
         if name := getattr(options, device_type):
             cli.LOG.warning("%s is deprecated: use -p", option)
+            if name == "-":
+                raise UsageError(f"{option}: needs a file, stdout would not tell the types apart")
+            refuse_special_file(name)
             names[device_type] = name
-    refuse_same_file(options.inFile, *names.values())
     files = CsvFiles(
+        options.inFile,
         options.prefix,
         names=names,
-        delimiter=options.delimiter,
+        delimiter=options.delim,
         header=options.header,
         append=options.append,
     )

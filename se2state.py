@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert import IN_FILE_HELP, keep_state
-from se.errors import UsageError
-from se.files import STDOUT, refuse_same_file
+from se.convert_options import IN_FILE_HELP
 
 EXAMPLES = """
   semonitor.py -t n | tee yyyymmdd.json | se2state.py -o solar.json
@@ -36,6 +34,10 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Keep the state file that the options name."""
+    from se.convert import keep_state
+    from se.errors import UsageError
+    from se.files import STDOUT, refuse_same_file
+
     if options.state == STDOUT:
         raise UsageError("-o: the state needs a file, it is written anew again and again")
     cli.set_up_log("se2state", 0, "stderr", append=True)

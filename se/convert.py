@@ -3,41 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import math
+import os
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from se.cli import LOG, Parser, Stop
+from se.cli import LOG, Stop
 from se.files import STDIN
 from se.lines import read_lines
 from se.metrics import Reading, flatten, parse_line
 from se.progress import Progress
-from se.sinks.carbon import Address, Carbon
+from se.sinks.carbon import Carbon
 from se.sinks.csv_files import CsvFiles
 from se.sinks.graphite import Metric, metrics
 from se.sinks.state import StateFile
+from se.sinks.tcp import Address
 
-IN_FILE_HELP = "file of performance data in JSON format (default: stdin)"
-FOLLOW_HELP = "wait for appended data as the input file grows (as in tail -f)"
+SILENCE = 4  # times that a pipe had nothing, each 0.05 s: it is empty
 
 
 class Source:
     """The readings in a file or stdin, line by line; None where nothing new has come.
 
-    Bad lines are logged, counted and skipped. It ends with the input, or when `stop` is requested.
+    Bad lines are logged, counted and skipped. It ends with the input, or when `stop` is requested;
+    a pipe is emptied first, as what was in it is nowhere else.
     """
 
     def __init__(self, path: str | None, *, follow: bool, stop: Stop):
         """Opens the input. Raises InputError."""
         self._lines = read_lines(path, follow=follow and path not in (None, STDIN))
         self._stop = stop
+        self._is_file = _is_file(path)
         self._good = 0
         self._skipped = 0
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[list[Reading] | None]:
+        silence = 0
         for item in self._lines:
-            if self._stop.requested:
+            silence = silence + 1 if item is None else 0
+            if self._stop.requested and (self._is_file or silence > SILENCE):
                 break
             if item is None:
                 yield None
@@ -71,6 +77,11 @@ class Source:
         return 1 if self._skipped and not self._good else 0
 
 
+def _is_file(path: str | None) -> bool:
+    source = sys.stdin.fileno() if path is None or path == STDIN else path
+    return stat.S_ISREG(os.stat(source).st_mode)
+
+
 def keep_state(path: str | None, state_path: str, *, once: bool) -> int:
     """Keep the state file up to date with the lines of an input; returns the exit code."""
     with Stop() as stop:
@@ -98,16 +109,18 @@ def write_csv(path: str | None, files: CsvFiles, *, follow: bool) -> int:
 
 
 def send_metrics(
-    options: argparse.Namespace, encode: Callable[[list[Metric]], Iterator[bytes]]
+    options: argparse.Namespace, encode: Callable[[list[Metric]], Iterator[bytes]], protocol: str
 ) -> int:
     """Send the lines of an input to carbon; returns the exit code.
 
-    `options` are those of `graphite_parser`.
+    `options` are those of `convert_options.graphite_parser`; `protocol` is what `encode`
+    makes, in words.
     """
     with Stop() as stop, closing(Progress(options.inFile, follow=options.follow)) as progress:
         source = Source(options.inFile, follow=options.follow, stop=stop)
         carbon = Carbon(
             Address(options.host, options.port),
+            protocol,
             delay=options.delay,
             patience=options.patience,
             stop=stop,
@@ -119,54 +132,9 @@ def send_metrics(
             batch = [metric for reading in readings for metric in metrics(options.base, reading)]
             for message in encode(batch):
                 carbon.send(message)
+            if not stop.requested:
                 progress.show(source.bytes_read)
         carbon.close()
+        if not stop.requested:
+            progress.show(source.bytes_read)
         return source.exit_code
-
-
-def graphite_parser(
-    prog: str, description: str, examples: str, *, port: int, delay: float
-) -> Parser:
-    """The command line of the two programs that send to graphite; the defaults differ."""
-    parser = Parser(prog, description, examples, short_help=False)
-    parser.add_argument("-b", dest="base", default="", help="prefix of the metrics' names")
-    parser.add_argument(
-        "-h", dest="host", default="localhost", help="host of the server (default: %(default)s)"
-    )
-    parser.add_argument(
-        "-p", dest="port", type=_port, default=port, help="its port (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--delay",
-        metavar="SECONDS",
-        type=_seconds,
-        default=delay,
-        help="pause after each transmission (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--patience",
-        metavar="SECONDS",
-        type=_seconds,
-        default=30.0,
-        help="how long a server is tried that has not been there yet (default: 30); one that"
-        " goes away later is tried again without end",
-    )
-    parser.add_argument("-f", dest="follow", action="store_true", help=FOLLOW_HELP)
-    parser.add_argument("inFile", nargs="?", help=IN_FILE_HELP)
-    return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return seconds

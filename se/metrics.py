@@ -115,6 +115,8 @@ def moment(fields: Fields) -> int | None:
     `Date` and `Time` are in the zone of the machine, the only time in the oldest lines.
     """
     time = fields.get("dateTime")
+    if isinstance(time, str) and time.isdecimal():
+        time = float(time)
     if not isinstance(time, (int, float)):
         try:
             time = datetime.fromisoformat(f"{fields.get('Date')} {fields.get('Time')}").timestamp()
@@ -123,7 +125,7 @@ def moment(fields: Fields) -> int | None:
     return int(time) if 0 < time < 1 << 32 else None
 
 
-_STATE_TYPES = ("inverters", "optimizers", "events", "meters_", "batteries_")
+STATE_TYPES = ("inverters", "optimizers", "events", "meters_", "batteries_")
 
 # What an event ends: an inverter that wakes up or goes to sleep produces nothing.
 _MOMENTARY = {
@@ -158,13 +160,15 @@ class State:
     def update(self, reading: Reading, now: float) -> bool:
         """Take a reading in; returns whether it changed anything. `now` is in UTC seconds.
 
-        A time that lies more than a day ahead of `now` is not believed: it would keep
-        every later reading out.
+        A time more than a day ahead of `now` is believed only beside another such time (then
+        the clock of this machine is behind): it would keep every later reading out.
         """
-        if not reading.device_type.startswith(_STATE_TYPES):
+        if not reading.device_type.startswith(STATE_TYPES):
             return False
         known = self._last.get(reading.path)
         if known is not None and _precedes(reading.fields, known, now):
+            return False
+        if reading.device_type == "events" and self._is_doubtful(reading, now):
             return False
         self._keep(reading)
         if reading.device_type == "events":
@@ -177,6 +181,12 @@ class State:
             if event is not None:
                 _set_to_rest(reading.device_type, self._last[reading.path], event, now)
         return True
+
+    def _is_doubtful(self, event: Reading, now: float) -> bool:
+        """Whether an event has no time, or one in the future where its inverter is not."""
+        at = moment(event.fields)
+        before = [self._last.get((of, *event.identifiers), {}) for of in ("inverters", "events")]
+        return at is None or any(_is_future(at, moment(fields), now) for fields in before)
 
     def _keep(self, reading: Reading) -> None:
         self._last[reading.path] = dict(reading.fields)
@@ -201,17 +211,22 @@ def _named_inverter(fields: Fields) -> str | None:
     return inverter if isinstance(inverter, str) and inverter.strip("0") else None
 
 
+def _is_future(later: int, other: int | None, now: float) -> bool:
+    """Whether a time is not to be believed, which the other one shows."""
+    return other is not None and other <= now + _DAY_S < later
+
+
 def _precedes(first: Fields, second: Fields, now: float) -> bool:
-    """Whether `first` is known to be older; a time in the future is as good as none."""
+    """Whether `first` is known to be older."""
     earlier, later = moment(first), moment(second)
     if earlier is None or later is None:
         return False
-    return earlier < later <= now + _DAY_S
+    return earlier < later and not _is_future(later, earlier, now)
 
 
 def _set_to_rest(device_type: str, fields: Fields, event: Fields, now: float) -> None:
-    """Let an event end the momentary values of a device, unless they are newer."""
-    if not _precedes(event, fields, now):
+    """Let an event end the momentary values of a device that are older."""
+    if _precedes(fields, event, now):
         for name in _MOMENTARY[device_type]:
             if name in fields:
                 fields[name] = 0

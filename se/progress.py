@@ -31,14 +31,16 @@ class Progress:
     def close(self) -> None:
         """Leave the line."""
         if self._total:
-            self._draw()
-            sys.stderr.write("\n")
+            self._draw("\n")
 
-    def _draw(self) -> None:
+    def _draw(self, end: str = "") -> None:
         share = self._done / self._total
         elapsed = time.monotonic() - self._started
         left = f"{elapsed / share - elapsed:.0f} s left" if share else ""
         # the cursor goes back, so that a line of the log takes the place of the bar
         bar = ("#" * round(WIDTH * share)).ljust(WIDTH)
-        sys.stderr.write(f"[{bar}] {self._done:,} of {self._total:,} bytes {left}\x1b[K\r")
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(f"[{bar}] {self._done:,} of {self._total:,} bytes {left}\x1b[K\r{end}")
+            sys.stderr.flush()
+        except OSError:  # the terminal is gone: nobody watches any more
+            self._total = 0

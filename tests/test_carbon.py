@@ -180,3 +180,14 @@ def test_a_program_that_starts_before_carbon_waits_for_it(carbon):
         assert process.stderr and process.stderr.read() == b""
     values = expected(lines)
     assert carbon.stored_at_last(values) == values
+
+
+def test_text_sent_to_the_pickle_port_is_diagnosed(carbon):
+    port = f"-h 127.0.0.1 -p {carbon.ports[1]} --delay 0 --patience 1"
+    result = subprocess.run(
+        command("se2graphite.py", *port.split()),
+        input=day_lines(), capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1].decode()
+    assert last.endswith("closes every connection: is it carbon's text port?")

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -266,6 +267,11 @@ def test_nothing_readable_is_exit_code_1(name: str, tmp_path: pathlib.Path) -> N
         ("se2csv.py -d ab in.json", 2, "se2csv.py: argument -d: 'ab' is not one character"),
         ("se2csv.py -d \" in.json", 2, "se2csv.py: argument -d: '\"' is not one character"),
         ("se2csv.py -d \n in.json", 2, "se2csv.py: argument -d: '\\n' is not one character"),
+        ("se2csv.py -i in.json in.json", 1, "se2csv.py: in.json: is the same file as in.json"),
+        ("se2csv.py inverters.csv", 1, "inverters.csv: is the same file as inverters.csv"),
+        ("se2csv.py -i - in.json", 2, "se2csv.py: -i: needs a file"),
+        ("se2csv.py -o /dev/stdout in.json", 1, "se2csv.py: /dev/stdout: is no regular file"),
+        ("se2csv.py -i . in.json", 1, "se2csv.py: .: is no regular file"),
         ("se2csv.py --no-such-option", 2, "se2csv.py: unrecognized arguments"),
         ("se2graphite.py none.json", 1, "se2graphite.py: none.json: No such file"),
         ("se2graphite.py -h a..b in.json", 1, "se2graphite.py: a..b: unknown host"),
@@ -283,11 +289,20 @@ def test_nothing_readable_is_exit_code_1(name: str, tmp_path: pathlib.Path) -> N
 def test_what_is_wrong_is_one_clear_line(
     arguments: str, code: int, message: str, tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / "in.json").write_bytes(line(0))
+    for name in ("in.json", "inverters.csv"):
+        (tmp_path / name).write_bytes(line(0))
     result = run(*arguments.split(" "), cwd=tmp_path)
     assert result.returncode == code
-    assert result.stderr.count(b"\n") == 1
+    told = [text for text in result.stderr.splitlines() if b" is deprecated: " not in text]
+    assert len(told) == 1
     assert message in result.stderr.decode()
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_what_does_the_work_is_loaded_where_ctrl_c_is_no_traceback(name: str) -> None:
+    program = f"import sys, {name[:-3]}; print(*[n for n in sys.modules if n.startswith('se.')])"
+    loaded = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT)
+    assert loaded.split() == [b"se.errors", b"se.cli", b"se.convert_options"]
 
 
 def test_the_deprecated_options_of_se2csv_still_work(tmp_path: pathlib.Path) -> None:
@@ -301,9 +316,10 @@ def test_the_deprecated_options_of_se2csv_still_work(tmp_path: pathlib.Path) -> 
 
 
 def test_a_full_disk_is_one_clear_line(tmp_path: pathlib.Path) -> None:
-    result = run("se2csv.py", "-i", "/dev/full", stdin=day_lines(), cwd=tmp_path)
+    (tmp_path / "inverters.csv").symlink_to("/dev/full")
+    result = run("se2csv.py", stdin=day_lines(), cwd=tmp_path)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[1:] == [b"se2csv.py: /dev/full: No space left on device"]
+    assert result.stderr == b"se2csv.py: inverters.csv: No space left on device\n"
 
 
 def test_a_tab_may_be_written_with_a_backslash(tmp_path: pathlib.Path) -> None:
@@ -369,6 +385,31 @@ def test_ctrl_c_leaves_a_whole_state_and_is_no_success(tmp_path: pathlib.Path) -
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("name", CONVERTERS)
+def test_ctrl_c_loses_nothing_that_is_in_the_pipe(
+    name: str, tmp_path: pathlib.Path, server: Server
+) -> None:
+    graphite = ["-h", "127.0.0.1", "-p", server.port, "--delay", 60]
+    arguments = {"se2state.py": ["-o", "state.json"], "se2csv.py": []}.get(name, graphite)
+    with start(name, *arguments, stdin=PIPE, cwd=tmp_path) as process:
+        assert process.stdin
+        process.stdin.write(line(1))
+        process.stdin.flush()
+        wait_until(lambda: list(tmp_path.iterdir()) or server.received, "the first line")
+        process.send_signal(signal.SIGSTOP)
+        process.stdin.write(b"".join(map(line, range(2, 500))))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(20) == 130
+    if name == "se2state.py":
+        assert momentary(tmp_path / "state.json") == 499
+    elif name == "se2csv.py":
+        assert (tmp_path / "inverters.csv").read_text().count("\n") == 499
+    else:
+        assert server.received[0].count(b"Pac") == 499
 
 
 def test_a_reader_never_meets_half_a_state_while_data_come_in_bulk(tmp_path: pathlib.Path) -> None:
@@ -447,7 +488,7 @@ def test_a_progress_bar_is_shown_on_a_terminal_alone(
     tmp_path: pathlib.Path, server: Server
 ) -> None:
     day = tmp_path / "day.json"
-    day.write_bytes(line(1) * 100)
+    day.write_bytes(line(1) * 100 + b"\n\n\n")
     options = ["-h", "127.0.0.1", "-p", server.port, "--delay", 0.005, day]
     assert run("se2graphite.py", *options).stderr == b""
     terminal, side = pty.openpty()

@@ -183,6 +183,8 @@ def test_whatever_bytes_come_are_read_or_refused(line):
     [
         ({"dateTime": NOON}, NOON),
         ({"dateTime": float(NOON), "Date": "2001-01-01", "Time": "00:00:00"}, NOON),
+        ({"dateTime": str(NOON), "Date": "2001-01-01", "Time": "00:00:00"}, NOON),
+        ({"dateTime": "9" * 5000}, None),
         ({"Date": "2015-10-31", "Time": "12:00:00"}, NOON),
         ({"dateTime": None, "Date": "2015-10-31", "Time": "12:00:00"}, NOON),
         ({"Date": "2015-07-01", "Time": "12:00:00"}, 1435744800),
@@ -260,6 +262,32 @@ def test_old_lines_without_date_time_are_compared_by_date_and_time():
 def test_a_time_in_the_future_does_not_keep_later_readings_out():
     good = inverter(NOON, Pac=9.0)
     assert state_of(inverter(NOW + 90_000), good)["inverters"]["7F1"] == good.fields
+
+
+def test_a_clock_that_is_behind_changes_nothing():
+    behind = NOON - 10 * 86400
+    readings = [event(NOON), inverter(NOON + 60), optimizer(NOON + 60), inverter(NOON + 30)]
+    assert state_of(*readings, now=behind) == state_of(*readings)
+    assert state_of(*readings)["inverters"]["7F1"] == inverter(NOON + 60).fields
+    asleep = state_of(inverter(NOON), event(NOON + 60), now=behind)
+    assert asleep["inverters"]["7F1"]["Pac"] == 0
+
+
+@pytest.mark.parametrize("at", [None, NOW + 90_000])
+def test_an_event_whose_time_cannot_be_believed_changes_nothing(at):
+    known = [inverter(NOON), event(NOON - 60)]
+    assert state_of(*known, event(at)) == state_of(*known)
+    assert state_of(known[1], event(at)) == state_of(known[1])
+
+
+def test_an_event_in_the_future_does_not_put_a_later_reading_to_rest():
+    state = state_of(event(NOW + 90_000), inverter(NOON))
+    assert state["inverters"]["7F1"]["Pac"] == 2.0
+
+
+def test_an_event_in_the_second_of_a_reading_does_not_touch_it():
+    for readings in itertools.permutations([inverter(NOON), event(NOON)]):
+        assert state_of(*readings)["inverters"]["7F1"]["Pac"] == 2.0
 
 
 def test_a_reading_without_a_time_counts_as_the_last_one():

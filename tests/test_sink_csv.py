@@ -29,7 +29,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(*readings, prefix="day", delimiter=",", header=True, append=False, **names):
-    with CsvFiles(prefix, names=names, delimiter=delimiter, header=header, append=append) as files:
+    form = {"delimiter": delimiter, "header": header, "append": append}
+    with CsvFiles("in.json", prefix, names=names, **form) as files:
         files.write(readings)
 
 
@@ -184,16 +185,17 @@ def test_a_file_without_header_takes_the_second_kind_too(folder):
 def test_a_file_that_is_no_such_csv_is_an_error_and_stays(folder, content):
     path = folder / "day.inverters.csv"
     path.write_bytes(content)
-    with pytest.raises(OutputError, match=r"day\.inverters\.csv: is no CSV file"):
+    with pytest.raises(OutputError, match=r"day\.inverters\.csv: is no CSV file") as caught:
         write(reading(Vac=1.5), append=True)
+    assert "nothing appended" not in str(caught.value)
     assert path.read_bytes() == content
 
 
-def test_a_file_with_too_long_rows_is_not_rewritten(folder):
+def test_a_file_with_too_long_rows_is_not_touched(folder):
     path = folder / "day.inverters.csv"
     path.write_text("Date,Time,ID\n1,2,3,4,5\n")
     with pytest.raises(OutputError, match="rows of more cells than columns"):
-        write(reading(Vac=1.5), append=True)
+        write(reading(), reading(Vac=1.5), append=True)
     assert path.read_text() == "Date,Time,ID\n1,2,3,4,5\n"
     assert [entry.name for entry in folder.iterdir()] == ["day.inverters.csv"]
 
@@ -208,6 +210,25 @@ def test_a_row_that_a_crash_cut_short_is_ended_first(folder):
 def test_the_deprecated_names_are_used_for_their_types(folder):
     write(reading(), reading("optimizers"), inverters="inv.csv", prefix="")
     assert {path.name for path in folder.iterdir()} == {"inv.csv", "optimizers.csv"}
+
+
+@pytest.mark.parametrize(
+    "name", ["day.inverters.csv", "day.batteries_0x0030.csv", "day.Unknown_device_0x0017.csv"]
+)
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_no_file_is_the_input(folder, name, link):
+    (folder / "in.json").write_text("{}")
+    getattr(folder / name, link)(folder / "in.json")
+    with pytest.raises(OutputError, match=rf"{name}: is the same file as in\.json"):
+        write(Reading("Unknown_device_0x0017", ("30",), {"seId": "30"}))
+    assert (folder / "in.json").read_text() == "{}"
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_no_file_is_that_of_two_device_types(folder):
+    with pytest.raises(OutputError, match="is the same file as"):
+        write(reading(), inverters="day.optimizers.csv")
+    assert list(folder.iterdir()) == []
 
 
 def test_a_full_disk_is_one_clear_error(folder):

@@ -1,17 +1,20 @@
 """Metrics and their names, the two protocols, and a connection that loses nothing."""
 
+import contextlib
 import pickle
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
 from se.errors import OutputError
 from se.metrics import Reading
 from se.sinks import carbon as carbon_module
-from se.sinks.carbon import Address, Carbon
+from se.sinks.carbon import Carbon
 from se.sinks.graphite import BATCH_LIMIT, encode_pickle, encode_text, metrics
+from se.sinks.tcp import Address, connect
 
 NOON = 1446289200
 
@@ -123,9 +126,14 @@ def listener():
         yield server
 
 
-def connection_to(listener, stop, delay=0.0, patience=0.0):
+def connection_to(listener, stop, delay=0.0, patience=60.0):
     address = Address(*listener.getsockname())
-    return Carbon(address, delay=delay, patience=patience, stop=stop)
+    return Carbon(address, "text", delay=delay, patience=patience, stop=stop)
+
+
+@pytest.fixture(autouse=True)
+def no_settling(monkeypatch):
+    monkeypatch.setattr(carbon_module, "SETTLE_S", 0.0)
 
 
 def accept_and_close(listener):
@@ -164,7 +172,7 @@ def test_everything_has_arrived_when_the_connection_is_closed(listener, stop):
 
 
 def test_nothing_to_send_needs_no_server(stop):
-    connection = Carbon(Address("127.0.0.1", 1), delay=0, patience=0, stop=stop)
+    connection = Carbon(Address("127.0.0.1", 1), "text", delay=0, patience=0, stop=stop)
     connection.rest()
     connection.close()
     assert stop.waits == []
@@ -244,9 +252,10 @@ def test_what_arrived_long_ago_is_not_sent_again(listener, stop, monkeypatch):
 
 
 def test_what_the_other_machine_has_not_confirmed_is_kept_however_old(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "_unconfirmed", lambda connection: 5)
     connection = connection_to(listener, stop)
-    send_long_after(connection, monkeypatch)
+    with monkeypatch.context() as changed:
+        changed.setattr(carbon_module, "unconfirmed", lambda connection: 5)
+        send_long_after(connection, monkeypatch)
     accept_and_close(listener)
     join = collect(listener)
     connection.close()
@@ -256,7 +265,7 @@ def test_what_the_other_machine_has_not_confirmed_is_kept_however_old(listener, 
 def test_a_server_that_is_not_there_yet_is_tried_with_growing_pauses(stop, caplog):
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        connection = Carbon(Address(*reserved.getsockname()), delay=0, patience=60, stop=stop)
+        connection = connection_to(reserved, stop)
         waits = []
 
         def wait(seconds):
@@ -277,7 +286,7 @@ def test_a_server_that_is_not_there_yet_is_tried_with_growing_pauses(stop, caplo
 
 
 def test_a_server_that_never_was_there_is_given_up(stop):
-    connection = Carbon(Address("127.0.0.1", 1), delay=0, patience=0, stop=stop)
+    connection = Carbon(Address("127.0.0.1", 1), "text", delay=0, patience=0, stop=stop)
     with pytest.raises(OutputError, match=r"127\.0\.0\.1:1: Connection refused"):
         connection.send(b"one\n")
 
@@ -286,18 +295,21 @@ def test_a_server_that_never_was_there_is_given_up(stop):
 def test_an_unknown_host_is_given_up_at_once(stop, host, monkeypatch):
     if host == "no-such-host.invalid":  # machines without any name server say "try again"
 
-        def nobody(*args):
+        def nobody(*args, **options):
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", nobody)
-    connection = Carbon(Address(host, 2003), delay=0, patience=60, stop=stop)
+    connection = Carbon(Address(host, 2003), "text", delay=0, patience=60, stop=stop)
     with pytest.raises(OutputError, match=f"{host}: unknown host"):
         connection.send(b"one\n")
 
 
 def test_a_server_that_was_there_is_tried_without_end(listener, stop, monkeypatch):
-    connection = connection_to(listener, stop)
+    monkeypatch.setattr(carbon_module, "UNSURE_S", -1.0)
+    connection = connection_to(listener, stop, patience=0)
     connection.send(b"one\n")
+    monkeypatch.undo()
+    connection.send(b"two\n")
     accept_and_close(listener)
     address = listener.getsockname()
     listener.close()
@@ -320,7 +332,7 @@ def test_a_server_that_was_there_is_tried_without_end(listener, stop, monkeypatc
         again.settimeout(10)
         join = collect(again)
         connection.close()
-        assert join() == [b"one\n"]
+        assert join() == [b"two\n"]
 
 
 def test_a_server_that_closes_every_connection_is_not_hammered(listener, stop):
@@ -407,12 +419,127 @@ def test_what_the_server_says_is_of_no_interest(listener, stop):
     connection.close()
 
 
-def test_a_server_that_does_not_end_the_connection_is_told(listener, stop, monkeypatch, caplog):
+def test_a_server_that_does_not_end_the_connection_is_an_error(listener, stop, monkeypatch):
     monkeypatch.setattr(carbon_module, "LINGER_S", 0.05)
     connection = connection_to(listener, stop)
     connection.send(b"one\n")
     with listener.accept()[0] as peer:
         peer.sendall(b"hello")
-        monkeypatch.setattr(connection, "_check", lambda connection: None)
+        with pytest.raises(OutputError, match="did not confirm that it has read everything"):
+            connection.close()
+
+
+def test_the_end_of_the_program_does_not_wait_for_a_confirmation(listener, stop, caplog):
+    connection = connection_to(listener, stop)
+    connection.send(b"one\n")
+    threading.Timer(0.2, stop.request).start()
+    with listener.accept()[0]:
         connection.close()
     assert caplog.messages[0].endswith("did not confirm that it has read everything")
+
+
+def test_a_server_that_goes_on_reading_is_waited_for(listener, stop, monkeypatch):
+    monkeypatch.setattr(carbon_module, "LINGER_S", 0.5)
+    connection = connection_to(listener, stop)
+    connection.send(b"one\n")
+    left = iter(range(30, 0, -1))
+    monkeypatch.setattr(carbon_module, "unconfirmed", lambda connection: next(left))
+
+    with listener.accept()[0] as peer:
+        none_left = [carbon_module, "unconfirmed", lambda connection: 0]
+        threading.Timer(1.0, monkeypatch.setattr, none_left).start()
+        threading.Timer(1.2, peer.shutdown, [socket.SHUT_WR]).start()
+        connection.close()
+
+
+def test_a_connection_that_ends_before_everything_is_confirmed_was_lost(
+    listener, stop, monkeypatch
+):
+    connection = connection_to(listener, stop)
+    connection.send(b"one\n")
+    answers = iter([3])
+    monkeypatch.setattr(carbon_module, "unconfirmed", lambda connection: next(answers, 0))
+    peer = listener.accept()[0]
+    peer.shutdown(socket.SHUT_WR)
+    join = collect(listener)
+    connection.close()
+    peer.close()
+    assert join() == [b"one\n"]
+
+
+def test_a_server_that_is_stopped_right_after_the_last_value_gets_it_again(
+    listener, stop, monkeypatch
+):
+    monkeypatch.setattr(carbon_module, "SETTLE_S", 10.0)
+    monkeypatch.setattr(stop, "wait", lambda seconds: time.sleep(min(seconds, 0.01)))
+    connection = connection_to(listener, stop)
+    connection.send(b"one\n")
+    received = []
+
+    def stop_and_start():
+        accept_and_close(listener)
+        with listener.accept()[0] as peer:
+            received.append(peer.recv(64))
+            stop.request()
+            monkeypatch.setattr(stop, "wait", lambda seconds: True)
+
+    thread = threading.Thread(target=stop_and_start)
+    thread.start()
+    connection.close()
+    thread.join(10)
+    assert received == [b"one\n"]
+
+
+def test_a_server_that_closes_every_connection_is_given_up(listener, stop):
+    def slam():
+        with listener.accept()[0] as peer:
+            peer.recv(64)
+
+    connection = connection_to(listener, stop, patience=0)
+    thread = threading.Thread(target=slam)
+    thread.start()
+    connection.send(b"one\n")
+    thread.join(10)
+    with pytest.raises(OutputError, match=r"closes every connection: is it carbon's text port\?"):
+        connection.close()
+
+
+def test_a_server_that_is_there_while_nothing_is_sent_counts_as_reached(
+    listener, stop, monkeypatch
+):
+    monkeypatch.setattr(carbon_module, "time", clock := Clock())
+    connection = connection_to(listener, stop)
+    connection.send(b"one\n")
+    clock.now += 10
+    connection.rest()
+    clock.now += 1000
+    accept_and_close(listener)
+    connection.rest()
+    join = collect(listener)
+    connection.send(b"two\n")
+    connection.close()
+    assert join() == [b"two\n"]
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that gives no answer: its queue is full."""
+    with socket.socket() as full, contextlib.ExitStack() as queue:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            visitor = queue.enter_context(socket.socket())
+            visitor.setblocking(False)
+            visitor.connect_ex(full.getsockname())
+        yield Address(*full.getsockname())
+
+
+def test_the_end_of_the_program_does_not_wait_for_an_answer(silent, stop):
+    threading.Timer(0.2, stop.request).start()
+    with pytest.raises(OSError, match="canceled"):
+        connect(silent, 60.0, stop)
+
+
+def test_a_server_without_an_answer_is_given_up(silent, stop):
+    with pytest.raises(OSError, match="timed out"):
+        connect(silent, 0.1, stop)

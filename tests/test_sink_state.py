@@ -68,7 +68,19 @@ def test_an_empty_file_is_like_none(path):
     assert json.loads(path.read_bytes()) == {"inverters": {}, "optimizers": {}}
 
 
-@pytest.mark.parametrize("content", [b"a,b,c\n", b"{}\n{}\n", b"[]", b'{"name": "x"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b,c\n",
+        b"{}\n{}\n",
+        b"[]",
+        b'{"name": "x"}',
+        b"\xff\xfe",
+        b'{"command": 18, "response": 144, "sequence": 1, "data": {"value": 3, "type": 0}}\n',
+        b'{"inverters": {}, "Unknown_device_0x0017": {"30": {"devLen": 5}}}\n',
+        b'{"settings": {"colour": {"red": 1}}}\n',
+    ],
+)
 def test_a_file_that_holds_something_else_is_an_error_and_stays(path, content):
     path.write_bytes(content)
     with pytest.raises(OutputError, match=r"solar\.json: is no state file: "):

@@ -8,18 +8,15 @@ of that goes out again. A value that arrives twice does no harm.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import select
 import socket
-import struct
-import termios
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 from se.errors import OutputError
+from se.sinks.tcp import Address, Stop, connect, unconfirmed
 
 LOG = logging.getLogger("se")
 
@@ -28,31 +25,11 @@ UNSURE_BYTES = 1 << 24  # more is not kept: the sending waits, as carbon is no f
 MOMENT_S = 0.1
 CONNECT_S = 10.0
 STALL_S = 60.0  # a full carbon stops reading for a while
-LINGER_S = 10.0
+SETTLE_S = 1.5  # after the last message, until the end of the connection
+LINGER_S = 10.0  # without any progress
+LAST_LINGER_S = 1.0  # where the program is to end
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
-
-
-class Stop(Protocol):
-    """How the program is told to end."""
-
-    requested: int
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep, but not beyond the request; returns whether there is one."""
-
-    def fileno(self) -> int:
-        """Becomes readable with the request."""
-
-
-class Address(NamedTuple):
-    """Where carbon listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(slots=True)
@@ -66,24 +43,30 @@ class _Sent:
 class Carbon:
     """Sends messages one by one, with a pause after each."""
 
-    def __init__(self, address: Address, *, delay: float, patience: float, stop: Stop):
-        """`delay`: the pause in seconds. `patience`: for how many seconds the first connection
-        is tried; one that was there once is tried for ever."""
+    def __init__(
+        self, address: Address, protocol: str, *, delay: float, patience: float, stop: Stop
+    ):
+        """`protocol` is what the port speaks, in words. `delay`: the pause in seconds. `patience`:
+        for how many seconds a server is tried that has taken nothing yet; one that has is tried
+        for ever."""
         self._address = address
+        self._protocol = protocol
         self._delay = delay
         self._patience = patience
         self._stop = stop
         self._socket: socket.socket | None = None
+        self._connected = False
         self._reached = False
+        self._deadline: float | None = None
         self._pending: deque[bytes] = deque()
         self._unsure: deque[_Sent] = deque()
         self._unsure_size = 0
         self._pause = 0.0
 
     def send(self, message: bytes) -> None:
-        """Send a message, waiting as long as it takes, or until the program is to end.
+        """Send a message, waiting as long as it takes; once the program is to end, only at once.
 
-        Raises OutputError if there has never been a connection.
+        Raises OutputError if the server has never taken anything.
         """
         self._pending.append(message)
         self._send_pending()
@@ -95,14 +78,19 @@ class Carbon:
                 self._check(self._socket)
             except OSError as error:
                 self._lose(error)
+            else:
+                self._forget(self._socket)
         self._send_pending()
 
     def close(self) -> None:
-        """Wait until the server has read everything; tells what could not be sent."""
+        """Wait until the server has read everything; tells what could not be sent.
+
+        Raises OutputError if the server does not confirm it.
+        """
         self._send_pending()
         while self._socket and not self._pending:
             try:
-                self._check(self._socket)
+                self._settle(self._socket)
                 self._finish(self._socket)
             except OSError as error:
                 self._lose(error)
@@ -114,7 +102,7 @@ class Carbon:
             LOG.warning("%s: ended before everything was sent", self._address)
 
     def _send_pending(self) -> None:
-        while self._pending and not self._stop.requested:
+        while self._pending:
             connection = self._socket or self._connect()
             if connection is None:
                 return
@@ -133,19 +121,18 @@ class Carbon:
 
     def _connect(self) -> socket.socket | None:
         """Connect, trying again after growing pauses; None if the program is to end."""
-        deadline = time.monotonic() + self._patience
+        self._deadline = self._deadline or time.monotonic() + self._patience
         while not self._stop.wait(self._pause):
             self._pause = min(max(2 * self._pause, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             try:
-                self._socket = socket.create_connection(self._address, CONNECT_S)
+                self._socket = connect(self._address, CONNECT_S, self._stop)
             except (OSError, UnicodeError) as error:
-                if not self._reached:
-                    self._give_up_at(deadline, error)
+                if not self._reached and not self._stop.requested:
+                    self._give_up_at(self._deadline, error)
             else:
-                self._socket.setblocking(False)
-                if self._reached:
+                if self._connected:
                     LOG.warning("%s: connected again", self._address)
-                self._reached = True
+                self._connected = True
                 return self._socket
         return None
 
@@ -155,8 +142,13 @@ class Carbon:
             isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
         ):
             raise OutputError(f"{self._address.host}: unknown host") from error
-        if time.monotonic() >= deadline:
-            raise OutputError(f"{self._address}: {error.strerror or error}") from error
+        if time.monotonic() < deadline:
+            return
+        if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+            raise OutputError(
+                f"{self._address} closes every connection: is it carbon's {self._protocol} port?"
+            ) from error
+        raise OutputError(f"{self._address}: {error.strerror or error}") from error
 
     def _lose(self, error: OSError) -> None:
         """The connection broke: what is unsure is to be sent again, before all else."""
@@ -165,6 +157,8 @@ class Carbon:
         self._pending.extendleft(bytes(sent.messages) for sent in reversed(self._unsure))
         self._unsure.clear()
         self._unsure_size = 0
+        if not self._reached and self._deadline and not self._stop.requested:
+            self._give_up_at(self._deadline, error)
 
     def _disconnect(self) -> None:
         if self._socket:
@@ -206,23 +200,33 @@ class Carbon:
         long_ago = time.monotonic() - UNSURE_S - MOMENT_S
         while self._unsure and self._unsure[0].since < long_ago:
             rest = self._unsure_size - len(self._unsure[0].messages)
-            if rest < _unconfirmed(connection):
+            if rest < unconfirmed(connection):
                 break
             self._unsure.popleft()
             self._unsure_size = rest
             self._pause = 0.0
+            self._reached = True
+
+    def _settle(self, connection: socket.socket) -> None:
+        """See whether the server stays until what was sent last is safe."""
+        until = self._unsure[-1].since + SETTLE_S if self._unsure else 0.0
+        self._check(connection)
+        while time.monotonic() < until and not self._stop.wait(MOMENT_S):
+            self._check(connection)
 
     def _finish(self, connection: socket.socket) -> None:
         """Say that this is the end, and wait for the server to say so too."""
         connection.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + LINGER_S
-        while select.select([connection], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            if not connection.recv(1024):
+        left, since = unconfirmed(connection), time.monotonic()
+        while time.monotonic() - since < (LAST_LINGER_S if self._stop.requested else LINGER_S):
+            if select.select([connection], [], [], MOMENT_S)[0] and not connection.recv(1024):
+                if unconfirmed(connection):
+                    raise ConnectionError("closed by the server before it had everything")
                 return
-        LOG.warning("%s: did not confirm that it has read everything", self._address)
-
-
-def _unconfirmed(connection: socket.socket) -> int:
-    """How many bytes the peer's machine has not confirmed yet."""
-    answer = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
-    return int(struct.unpack("i", answer)[0])
+            if unconfirmed(connection) < left:
+                left, since = unconfirmed(connection), time.monotonic()
+        trouble = f"{self._address}: did not confirm that it has read everything"
+        if not self._stop.requested:
+            self._disconnect()
+            raise OutputError(trouble)
+        LOG.warning(trouble)

@@ -13,10 +13,10 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from se.errors import OutputError
-from se.files import open_output
+from se.files import open_output, refuse_same_file
 from se.metrics import Fields, Reading
 from se.records import RECORD_TYPES
 from se.records.unknown import unknown_table
@@ -36,12 +36,22 @@ class CsvFiles(contextlib.ExitStack):
     """
 
     def __init__(
-        self, prefix: str, *, names: dict[str, str], delimiter: str, header: bool, append: bool
+        self,
+        source: str | None,
+        prefix: str,
+        *,
+        names: dict[str, str],
+        delimiter: str,
+        header: bool,
+        append: bool,
     ):
-        """`names` are the files of device types that do not follow the prefix."""
+        """`source` is the input, which no file may be; `names` are the files of device types
+        that do not follow the prefix."""
         super().__init__()
+        self._source = source
         self._prefix = f"{prefix}." if prefix else ""
-        self._names = names
+        self._paths: dict[str, str] = {}
+        self._name(dict.fromkeys(table.group for table in RECORD_TYPES.values()), names)
         self._delimiter = delimiter
         self._header = header
         self._append = append
@@ -55,6 +65,13 @@ class CsvFiles(contextlib.ExitStack):
             file = self._files.get(reading.device_type) or self._open(reading)
             file.write(reading.fields)
 
+    def _name(self, device_types: Iterable[str], names: Mapping[str, str]) -> None:
+        """Choose the files of device types, before any is opened. Raises OutputError."""
+        for device_type in device_types:
+            path = names.get(device_type, f"{self._prefix}{device_type}.csv")
+            self._paths[device_type] = path
+        refuse_same_file(self._source, *self._paths.values())
+
     def flush(self) -> None:
         """Let readers see what was written."""
         for file in self._files.values():
@@ -62,8 +79,9 @@ class CsvFiles(contextlib.ExitStack):
 
     def _open(self, reading: Reading) -> _CsvFile:
         device_type = reading.device_type
-        path = self._names.get(device_type, f"{self._prefix}{device_type}.csv")
-        file = _CsvFile(path, device_type, self._delimiter)
+        if device_type not in self._paths:
+            self._name([device_type], {})
+        file = _CsvFile(self._paths[device_type], device_type, self._delimiter)
         file.open(reading.fields, header=self._header, append=self._append)
         self._files[device_type] = file
         self.callback(file.close)
@@ -121,8 +139,6 @@ class _CsvFile:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="")
             writer = csv.writer(text, delimiter=self._delimiter, lineterminator="\n")
             for row in self._read_rows():
-                if len(row) > len(self._columns):
-                    raise OutputError(f"{self._path}: has rows of more cells than columns")
                 if row == list(self._columns):
                     writer.writerow(columns)
                 else:
@@ -136,9 +152,17 @@ class _CsvFile:
         """The columns of a file to append to, none if it is new or empty. Raises OutputError."""
         if not os.path.isfile(self._path):
             return ()
-        first = next(self._read_rows(), None)
+        rows = self._read_rows()
+        first = next(rows, None)
         if first is None:
             return ()
+        columns = self._columns_of(first, fields)
+        if any(len(row) > len(columns) for row in rows):
+            raise OutputError(f"{self._path}: has rows of more cells than columns")
+        return columns
+
+    def _columns_of(self, first: list[str], fields: Fields) -> Columns:
+        """The columns that the first row of a file names or has. Raises OutputError."""
         if {"Date", "Time"} <= set(first) and len(set(first)) == len(first):
             return tuple(first)
         tables = table_columns(self._device_type)
@@ -147,7 +171,7 @@ class _CsvFile:
                 return columns
         raise OutputError(
             f"{self._path}: is no CSV file of {self._device_type} with this delimiter"
-            " and these columns: nothing appended"
+            " and these columns: give it a header line"
         )
 
     def _read_rows(self) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import orjson
 
 from se.errors import OutputError
-from se.metrics import Reading, State, flatten, parse_line
+from se.metrics import STATE_TYPES, Reading, State, flatten, parse_line
 from se.replace import refuse_special_file, remove_leftovers, replace_file
 
 PAUSE_S = 1.0
@@ -64,9 +64,12 @@ def _load(path: str) -> list[Reading]:
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from error
     try:
-        readings, problems = flatten(parse_line(content)) if content.strip() else ([], [])
+        data = parse_line(content) if content.strip() else {}
+        readings, problems = flatten(data)
     except ValueError as error:
         problems = [str(error)]
+    else:
+        problems += [f"it has {key!r}" for key in data if not key.startswith(STATE_TYPES)]
     if problems:
         raise OutputError(f"{path}: is no state file: {problems[0]}")
     return readings
