@@ -52,41 +52,50 @@ def parse_telemetry(payload: bytes, zone: Zone) -> Telemetry:
 
     A record that is not known, cut short or impossible does not hide the others.
     """
-    telemetry = Telemetry([], [], [])
-    seen: dict[tuple[str, str, str], int] = {}
+    first = _empty_line()
+    lines, types, problems = telemetry = Telemetry([], [], [])
+    again: dict[tuple[str, ...], int] = {}
     start, end = 0, len(payload)
     while end - start >= _HEADER.size:
         number, device_id, length = _HEADER.unpack_from(payload, start)
         start += _HEADER.size
         device = format_id(device_id)
         if length > end - start:
-            telemetry.problems.append(
+            problems.append(
                 f"record 0x{number:04x} of {device} has {end - start} of its {length} bytes"
             )
         table = RECORD_TYPES.get(number) or unknown_table(number)
         record = table.decode(device, payload[start : start + length], zone)
         start += length
-        telemetry.types.append(number)
-        label = table.label(record) if table.label else ""
-        path = (table.group, device, label)
-        # a device that occurs for the n-th time belongs to the n-th line
-        row = seen[path] = seen.get(path, -1) + 1
-        _place(telemetry.lines, row, path, record)
+        types.append(number)
+        place, key = first.setdefault(table.group, {}), device
+        if table.label:
+            place, key = place.setdefault(device, {}), table.label(record)
+        if key not in place:
+            place[key] = record
+        else:
+            path = (table.group, device, key) if table.label else (table.group, device)
+            again[path] = again.get(path, -1) + 1
+            _place(lines, again[path], path, record)
+    if types:
+        lines.insert(0, first)
     if start < end:
-        telemetry.problems.append(f"{end - start} bytes behind the last record")
+        problems.append(f"{end - start} bytes behind the last record")
     return telemetry
 
 
-def _place(lines: list[Record], row: int, path: tuple[str, str, str], record: Record) -> None:
-    """Put a record into a line, which may be the next one; without a label it is the device's."""
+def _empty_line() -> Record:
+    return {"inverters": {}, "optimizers": {}, "events": {}}
+
+
+def _place(lines: list[Record], row: int, path: tuple[str, ...], record: Record) -> None:
+    """Put a record of a device that occurs again into one of the further lines."""
     if row == len(lines):
-        lines.append({"inverters": {}, "optimizers": {}, "events": {}})
-    group, device, label = path
-    place = lines[row].setdefault(group, {})
-    if label:
-        place.setdefault(device, {})[label] = record
-    else:
-        place[device] = record
+        lines.append(_empty_line())
+    place = lines[row]
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = record
 
 
 def format_record(

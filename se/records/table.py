@@ -77,19 +77,21 @@ class Table:
 
     def decode(self, device: str, raw: bytes, zone: Zone) -> Record:
         """The published record of `device` from the bytes behind its header."""
-        layout = self._layouts.get(len(raw)) or self._layout(len(raw))
-        values: Sequence[Any] = layout.unpack(raw)
+        unpack, names, nullable, scaled, conversions, template = self._layouts.get(
+            len(raw)
+        ) or self._layout(len(raw))
+        values: Sequence[Any] = unpack(raw)
         if NOT_REPORTED in raw:
             values = list(values)
-            for index in layout.nullable:
+            for index in nullable:
                 if values[index] in NOT_REPORTED_VALUES:
                     values[index] = None
-        record = layout.template.copy()
+        record = template.copy()
         record[self._id_key] = device
-        record.update(zip(layout.names, values))  # noqa: B905 (saying "strict" doubles its time)
-        for name, source, shift, mask, denominator in layout.scaled:
+        record.update(zip(names, values))  # noqa: B905 (saying "strict" doubles its time)
+        for name, source, shift, mask, denominator in scaled:
             record[name] = (record[source] >> shift & mask) / denominator
-        for name, convert in layout.conversions:
+        for name, convert in conversions:
             value = record[name]
             if value is not None:
                 record[name] = convert(value)
