@@ -184,15 +184,17 @@ class Monitor:
 
         An answer does not say of which parameter: only after a harmless question it is harmless.
         """
-        if message.function == Function.PARAMS_GET_SINGLE:
-            parameter = parse_payload(message.function, message.payload).get("parameter")
-            self._key_asked_for = self._key_asked_for or parameter in KEY_PARAMETERS
-            if parameter in KEY_PARAMETERS and message.sequence in self._harmless:
-                self._harmless.remove(message.sequence)
-            elif parameter not in KEY_PARAMETERS:
-                self._harmless.append(message.sequence)
-        is_value = message.function == Function.RESP_PARAMS_SINGLE
-        return is_value and message.sequence not in self._harmless
+        if message.function == Function.RESP_PARAMS_SINGLE:
+            return message.sequence not in self._harmless
+        if message.function not in (Function.PARAMS_GET_SINGLE, Function.PARAMS_SET_SINGLE):
+            return False
+        is_key = parse_payload(message.function, message.payload).get("parameter") in KEY_PARAMETERS
+        if not is_key:
+            self._harmless.append(message.sequence)
+        elif message.sequence in self._harmless:
+            self._harmless.remove(message.sequence)
+        self._key_asked_for = self._key_asked_for or is_key
+        return is_key and message.function == Function.PARAMS_SET_SINGLE
 
     def _log_telemetry(self, telemetry: Telemetry) -> None:
         if LOG.isEnabledFor(cli.PARSED):

@@ -225,7 +225,8 @@ def test_the_help_loads_nothing_that_works_on_captures() -> None:
         "try: seextract.main(['--help'])\n"
         "finally: assert not {'dpkt', 'socket', 'se.extract', 'se.captures'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    environment = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment)
 
 
 def test_a_capture_without_messages_is_remarked_upon() -> None:

@@ -282,6 +282,7 @@ def test_a_server_that_is_not_there_yet_is_tried_with_growing_pauses(stop, caplo
     assert waits == [0, 0.5, 1, 2, 4, 8, 16, 32, 60]
     assert caplog.messages == []
     stop.requested = 15
+    stop.wait = lambda seconds: True
     connection.close()
 
 
