@@ -375,7 +375,13 @@ def test_a_server_that_takes_nothing_for_long_is_taken_for_broken(listener, stop
     monkeypatch.setattr(carbon_module, "STALL_S", 0.05)
     lost = []
     connection = connection_to(listener, stop)
-    monkeypatch.setattr(connection, "_lose", lambda error: lost.append(error) or stop.request())
+
+    def lose(error):
+        lost.append(error)
+        connection._disconnect()
+        stop.request()
+
+    monkeypatch.setattr(connection, "_lose", lose)
     connection.send(bytes(50_000_000))
     connection.close()
     assert "takes no data" in str(lost[0])
