@@ -19,11 +19,14 @@ from tests.processes import command
 CARBON = shutil.which("carbon-cache")
 WHISPER_PYTHON = "/usr/bin/python3"  # Debian's, for which python3-whisper is installed
 
-pytestmark = pytest.mark.skipif(
-    CARBON is None
-    or subprocess.run([WHISPER_PYTHON, "-c", "import whisper"], check=False).returncode != 0,
-    reason="needs the Debian packages graphite-carbon and python3-whisper",
-)
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        CARBON is None
+        or subprocess.run([WHISPER_PYTHON, "-c", "import whisper"], check=False).returncode != 0,
+        reason="needs the Debian packages graphite-carbon and python3-whisper",
+    ),
+]
 
 SETTINGS = """
 [cache]
