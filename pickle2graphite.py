@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert_options import graphite_parser
+from se.log import set_up_log
+from se.programs.convert_options import graphite_parser
 
 EXAMPLES = """
   pickle2graphite.py -b semonitor yyyymmdd.json
@@ -23,10 +24,10 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Send what the options name."""
-    from se.convert import send_metrics
+    from se.programs.convert import send_metrics
     from se.sinks.graphite import encode_pickle
 
-    cli.set_up_log("pickle2graphite", 0, "stderr", append=True)
+    set_up_log("pickle2graphite", 0, "stderr", append=True)
     return send_metrics(options, encode_pickle, "pickle")
 
 

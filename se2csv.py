@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert_options import FOLLOW_HELP, IN_FILE_HELP
+from se.log import LOG, set_up_log
+from se.programs.convert_options import FOLLOW_HELP, IN_FILE_HELP
 
 EXAMPLES = """
   se2csv.py -p yyyymmdd -h yyyymmdd.json
@@ -46,16 +47,16 @@ def _delimiter(text: str) -> str:
 
 def work(options: argparse.Namespace) -> int:
     """Write the CSV files that the options name."""
-    from se.convert import write_csv
     from se.errors import UsageError
-    from se.replace import refuse_special_file
+    from se.files.write import refuse_special_file
+    from se.programs.convert import write_csv
     from se.sinks.csv_files import CsvFiles
 
-    cli.set_up_log("se2csv", 0, "stderr", append=True)
+    set_up_log("se2csv", 0, "stderr", append=True)
     names = {}
     for option, device_type in (("-i", "inverters"), ("-o", "optimizers")):
         if name := getattr(options, device_type):
-            cli.LOG.warning("%s is deprecated: use -p", option)
+            LOG.warning("%s is deprecated: use -p", option)
             if name == "-":
                 raise UsageError(f"{option}: needs a file, stdout would not tell the types apart")
             refuse_special_file(name)

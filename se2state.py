@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.convert_options import IN_FILE_HELP
+from se.log import set_up_log
+from se.programs.convert_options import IN_FILE_HELP
 
 EXAMPLES = """
   semonitor.py -t n | tee yyyymmdd.json | se2state.py -o solar.json
@@ -34,13 +35,13 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Keep the state file that the options name."""
-    from se.convert import keep_state
     from se.errors import UsageError
-    from se.files import STDOUT, refuse_same_file
+    from se.files.names import STDOUT, refuse_same_file
+    from se.programs.convert import keep_state
 
     if options.state == STDOUT:
         raise UsageError("-o: the state needs a file, it is written anew again and again")
-    cli.set_up_log("se2state", 0, "stderr", append=True)
+    set_up_log("se2state", 0, "stderr", append=True)
     refuse_same_file(options.inFile, options.state)
     return keep_state(options.inFile, options.state, once=options.once)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from se import cli
 from se.capture.servers import DEFAULT_NAME
-from se.files import STDIN
+from se.files.names import STDIN
 
 EXAMPLES = """
   seextract.py -o day.dat day.pcap             one capture
@@ -48,9 +48,9 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Load what does the work, which --help can do without, and do it."""
-    from se import extract_run
+    from se.programs import extract
 
-    return extract_run.run(options)
+    return extract.run(options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

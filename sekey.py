@@ -31,9 +31,9 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Load what does the work, which --help can do without, and do it."""
-    from se import sekey
+    from se.programs import key
 
-    return sekey.run(options)
+    return key.run(options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

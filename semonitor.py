@@ -64,9 +64,9 @@ def parser() -> cli.Parser:
 
 def work(options: argparse.Namespace) -> int:
     """Load what does the work, which --help can do without, and do it."""
-    from se import monitor_run
+    from se.programs.monitor import run
 
-    return monitor_run.run(options)
+    return run.run(options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,11 +16,11 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from se.cli import LOG
 from se.errors import KeyFileError, OutputError
-from se.records.field import ID_BITS
-from se.replace import replace_file
+from se.files.write import replace_file
+from se.log import LOG
 from se.wire.keyring import SESSIONS_PER_INVERTER, Keyring, SetKey
+from se.wire.values import ID_BITS
 
 STORE_SUFFIX = ".sessions"
 _LINE = re.compile(r"(?:(?P<id>[0-9a-fA-F]{1,8})\s+)?(?P<key>[0-9a-fA-F]{32})")

@@ -1,0 +1,1 @@
+"""Tests in the rooms of `se/`, beside support, bench and system (whole programs)."""

@@ -1,6 +1,7 @@
 """The rules of the house: who imports whom, how long things are, what the scripts answer."""
 
 import ast
+import graphlib
 import os
 import pathlib
 import re
@@ -15,46 +16,49 @@ MODULES = sorted((ROOT / "se").rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*2*.py")) + sorted(ROOT.glob("se*.py"))
 SCRIPTS = sorted({script for script in SCRIPTS if script.name != "setup.py"})
 
-# the package's rooms: what they may import of the package
-DOORS = {
+GROUND = ("se.errors", "se.log", "se.stop", "se.stream")
+# the rooms, and what each may import of the package beside itself
+DOORS: dict[str, tuple[str, ...]] = {
     "se.errors": (),
-    "se.cli": ("se.errors",),
-    "se.zone": ("se.errors",),
-    "se.metrics": ("se.errors",),
-    "se.files": ("se.errors",),
-    "se.lines": ("se.errors", "se.files"),
-    "se.replace": ("se.errors",),
-    "se.wire": ("se.errors", "se.wire"),
-    "se.records": ("se.errors", "se.records"),
-    "se.capture": ("se.errors", "se.capture"),
-    "se.transport": ("se.errors", "se.transport"),
-    "se.sinks": (
-        "se.errors",
-        "se.sinks",
-        "se.files",
-        "se.replace",
-        "se.metrics",
+    "se.stop": (),
+    "se.stream": (),
+    "se.log": ("se.errors",),
+    "se.wire": ("se.errors",),
+    "se.records": ("se.errors", "se.wire.values"),
+    "se.capture": (*GROUND, "se.wire"),
+    "se.files": GROUND,
+    "se.transport": GROUND,
+    "se.sinks": (*GROUND, "se.files", "se.records", "se.wire.values"),
+    "se.cli": GROUND,
+    "se.keys": (*GROUND, "se.wire", "se.files"),
+    "se.simulator": (*GROUND, "se.cli", "se.wire", "se.records", "se.files", "se.keys"),
+    "se.programs": (
+        *GROUND,
+        "se.cli",
+        "se.wire",
         "se.records",
+        "se.capture",
+        "se.files",
+        "se.transport",
+        "se.sinks",
+        "se.keys",
     ),
 }
-PURE = ("se.wire", "se.records", "se.capture", "se.metrics")
+PURE = ("se.wire", "se.records", "se.capture", "se.stream")
 WORLDLY = "os io sys socket serial time logging threading json argparse".split()
 ONE_PLACE = {
-    "Crypto": ["se.wire.crypto"],
-    "netifaces": ["se.transport.interfaces"],
-    "serial": ["se.transport.serial_port"],
-    "dpkt": [
-        "se.extract",
-        "se.layers",
-        "se.capture.layers",
-        "se.transport.dhcp",
-        "se.transport.dns",
-    ],
+    "Crypto": {"se.wire.crypto"},
+    "netifaces": {"se.transport.interfaces"},
+    "serial": {"se.transport.serial_port"},
+    "dpkt": {"se.capture.layers", "se.transport.dhcp", "se.transport.dns"},
 }
 
 
 def name(path: pathlib.Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+NAMES = {name(path) for path in MODULES} | {"se.__version__"}
 
 
 def imports(path: pathlib.Path) -> Iterator[str]:
@@ -69,24 +73,43 @@ def imports(path: pathlib.Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
             assert node.module and not node.level, f"{path}: relative import"
             assert all(alias.name != "*" for alias in node.names), f"{path}: star import"
-            if node.module in ("se", "se.wire", "se.transport"):
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                yield module if module in NAMES else node.module
 
 
 def inside(module: str, room: str) -> bool:
     return module == room or module.startswith(room + ".")
 
 
+def room_of(module: str) -> str:
+    """The room that a module lies in; the package itself is none."""
+    rooms = [room for room in DOORS if inside(module, room)]
+    assert len(rooms) == 1, f"{module} lies in {rooms}"
+    return rooms[0]
+
+
+def test_every_room_has_its_doors_and_every_door_leads_into_a_room() -> None:
+    found = {room_of(name(path)) for path in MODULES if name(path) != "se"}
+    assert found == set(DOORS)
+    for doors in DOORS.values():
+        assert set(doors) <= found | NAMES
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_every_room_imports_only_through_its_doors(path: pathlib.Path) -> None:
-    for room, doors in DOORS.items():
-        if not inside(name(path), room) or name(path).endswith("__main__"):
-            continue
-        for module in imports(path):
-            if inside(module, "se") and module != "se.__version__":
-                assert any(inside(module, door) for door in doors), module
+    if name(path) == "se":
+        assert not list(imports(path))
+        return
+    room = room_of(name(path))
+    for module in imports(path):
+        if inside(module, "se") and module != "se.__version__":
+            assert any(inside(module, door) for door in (room, *DOORS[room])), module
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name(path): {m for m in imports(path) if inside(m, "se")} for path in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
@@ -100,6 +123,14 @@ def test_each_library_has_its_place(path: pathlib.Path) -> None:
     for module in imports(path):
         places = ONE_PLACE.get(module.split(".")[0])
         assert places is None or name(path) in places, module
+
+
+def test_each_place_of_a_library_is_one() -> None:
+    for library, places in ONE_PLACE.items():
+        users = {
+            name(path) for path in MODULES if library in {m.split(".")[0] for m in imports(path)}
+        }
+        assert users == places
 
 
 @pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)

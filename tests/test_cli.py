@@ -14,8 +14,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from se import __version__, cli
+from se import __version__, cli, log
 from se.errors import InputError, OutputError, UsageError
+from se.log import LOG, MESSAGES, OPERATIONS, PARSED, RAW, complain, set_up_log
+from se.stop import Stop
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -29,11 +31,11 @@ def parser(*, short_help: bool = True) -> cli.Parser:
 @pytest.fixture(autouse=True)
 def restored_log() -> Iterator[None]:
     yield
-    for handler in cli.LOG.handlers[:]:
-        cli.LOG.removeHandler(handler)
+    for handler in LOG.handlers[:]:
+        LOG.removeHandler(handler)
         handler.close()
-    cli.LOG.setLevel(logging.NOTSET)
-    cli.LOG.propagate = True
+    LOG.setLevel(logging.NOTSET)
+    LOG.propagate = True
 
 
 @pytest.mark.parametrize(
@@ -107,14 +109,14 @@ def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
 
 def test_without_stderr_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    cli.complain("nothing")
+    complain("nothing")
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["INT", "TERM"]
 )
 def test_the_first_signal_is_a_flag_that_wakes(number: int, code: int) -> None:
-    with cli.Stop() as stop:
+    with Stop() as stop:
         assert not stop.wait(0)
         assert stop.fileno() >= 0
         os.kill(os.getpid(), number)
@@ -127,31 +129,31 @@ def test_the_first_signal_is_a_flag_that_wakes(number: int, code: int) -> None:
 
 
 def test_whoever_selects_on_the_flag_is_woken() -> None:
-    with cli.Stop() as stop:
+    with Stop() as stop:
         assert not select.select([stop], [], [], 0)[0]
         os.kill(os.getpid(), signal.SIGTERM)
         assert select.select([stop], [], [], 10)[0] == [stop]
 
 
 def test_the_second_signal_ends_the_program_where_it_stands() -> None:
-    with pytest.raises(KeyboardInterrupt), cli.Stop():
+    with pytest.raises(KeyboardInterrupt), Stop():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
 
 
 def log_everything() -> None:
-    cli.LOG.error("an error")
-    cli.LOG.log(cli.OPERATIONS, "operations")
-    cli.LOG.log(cli.MESSAGES, "messages")
-    cli.LOG.log(cli.PARSED, "parsed")
-    cli.LOG.log(cli.RAW, "raw")
+    LOG.error("an error")
+    LOG.log(OPERATIONS, "operations")
+    LOG.log(MESSAGES, "messages")
+    LOG.log(PARSED, "parsed")
+    LOG.log(RAW, "raw")
 
 
 @pytest.mark.parametrize("verbosity", range(6))
 def test_each_v_adds_a_level(verbosity: int, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "log"
-    cli.set_up_log("tool", verbosity, str(path), append=False)
+    set_up_log("tool", verbosity, str(path), append=False)
     log_everything()
     lines = [line.split(maxsplit=3)[3] for line in path.read_text().splitlines()]
     levels = ["an error", "operations", "messages", "parsed", "raw"]
@@ -161,31 +163,31 @@ def test_each_v_adds_a_level(verbosity: int, tmp_path: pathlib.Path) -> None:
 def test_a_log_file_is_overwritten_or_appended_to(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "log"
     for append, count in ((False, 1), (False, 1), (True, 2)):
-        cli.set_up_log("tool", 0, str(path), append=append)
-        cli.LOG.error("line")
+        set_up_log("tool", 0, str(path), append=append)
+        LOG.error("line")
         assert path.read_text().count("line") == count
 
 
 def test_a_log_file_that_cannot_be_opened_is_an_error(tmp_path: pathlib.Path) -> None:
     with pytest.raises(OutputError, match="nowhere/log: No such file"):
-        cli.set_up_log("tool", 0, str(tmp_path / "nowhere" / "log"), append=False)
+        set_up_log("tool", 0, str(tmp_path / "nowhere" / "log"), append=False)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_the_log_goes_to_a_stream(stream: str, capsys: pytest.CaptureFixture[str]) -> None:
-    cli.set_up_log("tool", 0, stream, append=False)
-    cli.LOG.error("line")
+    set_up_log("tool", 0, stream, append=False)
+    LOG.error("line")
     assert getattr(capsys.readouterr(), stream[3:]).endswith("ERROR line\n")
 
 
 def test_a_log_that_cannot_be_written_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.set_up_log("tool", 0, "/dev/full", append=True)
+    set_up_log("tool", 0, "/dev/full", append=True)
     for _ in range(3):
-        cli.LOG.error("line")
+        LOG.error("line")
     error = capsys.readouterr().err
     assert error.startswith("cannot write the log to /dev/full: ") and error.count("\n") == 1
     # what the handler still holds cannot be written at its end either
-    [handler] = cli.LOG.handlers
+    [handler] = LOG.handlers
     with pytest.raises(OSError, match="No space"):
         handler.close()
 
@@ -197,8 +199,8 @@ def test_a_log_whose_reader_went_away_is_left_quietly(
     os.close(reader)
     with open(writer, "w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        cli.set_up_log("tool", 0, "stdout", append=False)
-        cli.LOG.error("line")
+        set_up_log("tool", 0, "stdout", append=False)
+        LOG.error("line")
         monkeypatch.undo()
         with pytest.raises(BrokenPipeError):
             stream.close()
@@ -211,9 +213,9 @@ def test_syslog_gets_whole_messages(
     path = str(tmp_path / "log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(path)
-        monkeypatch.setattr(cli, "SYSLOG_SOCKETS", ("/nowhere", path))
-        cli.set_up_log("tool", 1, "syslog", append=False)
-        cli.LOG.info("%d messages", 3)
+        monkeypatch.setattr(log, "SYSLOG_SOCKETS", ("/nowhere", path))
+        set_up_log("tool", 1, "syslog", append=False)
+        LOG.info("%d messages", 3)
         assert server.recv(1000).endswith(b"tool[%d]: 3 messages\0" % os.getpid())
 
 
@@ -223,8 +225,8 @@ def test_without_a_syslog_the_log_goes_to_stderr(
     nobody = tmp_path / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(nobody))
-    monkeypatch.setattr(cli, "SYSLOG_SOCKETS", (str(nobody), "/nowhere"))
-    cli.set_up_log("tool", 0, "syslog", append=False)
-    cli.LOG.error("line")
-    cli.LOG.error("another")
+    monkeypatch.setattr(log, "SYSLOG_SOCKETS", (str(nobody), "/nowhere"))
+    set_up_log("tool", 0, "syslog", append=False)
+    LOG.error("line")
+    LOG.error("another")
     assert capsys.readouterr().err.count("\n") == 2

@@ -7,7 +7,8 @@ line behind `data:` counts.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator
+
+from se.stream import Mark, Stream
 
 _MARK = b"data:"
 _DIGITS = b"0123456789abcdefABCDEF"
@@ -43,16 +44,16 @@ def _is_hex(digits: bytes) -> bool:
     return len(digits) % 2 == 0 and not digits.translate(None, _DIGITS)
 
 
-def read_hex_dump(chunks: Iterable[bytes | None]) -> Iterator[bytes | None]:
-    """The bytes that chunks of text stand for; None, where another text begins, is passed on."""
+def read_hex_dump(chunks: Stream[bytes]) -> Stream[bytes]:
+    """The bytes that chunks of text stand for; marks are passed on."""
     reader = HexDumpReader()
     for chunk in chunks:
-        if chunk is None:
-            yield reader.close()
-            yield None
-        else:
+        if isinstance(chunk, bytes):
             yield reader.feed(chunk)
-    yield reader.close()
+            continue
+        if chunk is not Mark.IDLE:
+            yield reader.close()
+        yield chunk
 
 
 def looks_like_hex_dump(first_bytes: bytes) -> bool:

@@ -5,13 +5,10 @@ Kinds are values, so that a table's line says everything: `Field("Imod", bits(12
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-NOT_REPORTED = b"\xff\xff\x7f\xff"
-NOT_REPORTED_VALUES = (*struct.unpack("<f", NOT_REPORTED), *struct.unpack("<L", NOT_REPORTED))
-ID_BITS = 0xFF7FFFFF  # on the wire an ID may carry one bit more
+from se.wire.values import ID_BITS
 
 
 class Kind(NamedTuple):

@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from se.records.field import NOT_REPORTED, NOT_REPORTED_VALUES, REST, Field
+from se.records.field import REST, Field
+from se.wire.values import NOT_REPORTED, NOT_REPORTED_VALUES
 
 Record = dict[str, Any]
 

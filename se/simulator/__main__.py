@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 
-from se import cli, files
+from se import cli
+from se.files.read import CHUNK
+from se.files.write import open_output
 from se.simulator import client, terminal
 from se.simulator.device import Line, make_devices
 from se.simulator.options import check, make_faults, make_site, parser, read_keys
@@ -15,11 +17,11 @@ from se.simulator.voice import speak
 
 def _write(messages: Iterable[bytes], path: str | None) -> None:
     """Write messages in large blocks."""
-    with files.open_output(path) as output:
+    with open_output(path) as output:
         block = bytearray()
         for message in messages:
             block += message
-            if len(block) >= files.CHUNK:
+            if len(block) >= CHUNK:
                 output.write(bytes(block))
                 block.clear()
         output.write(bytes(block))

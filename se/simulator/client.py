@@ -14,9 +14,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from se import cli
-from se.files import CHUNK
+from se.files.read import CHUNK
+from se.log import complain
 from se.simulator.device import Device
+from se.stop import Stop
 
 TICK_S = 0.1
 RETRY_S = 1.0
@@ -38,7 +39,7 @@ def run_clients(groups: Sequence[Sequence[Device]], address: Address, manners: M
 
     Ctrl-C and SIGTERM end it too. A server that is not there is told once and waited for.
     """
-    with cli.Stop() as stop, selectors.DefaultSelector() as selector:
+    with Stop() as stop, selectors.DefaultSelector() as selector:
         selector.register(stop, READ)
         complaint = _Complaint()
         clients = [_Client(group, address, manners, selector, complaint) for group in groups]
@@ -64,7 +65,7 @@ class _Complaint:
 
     def __call__(self, address: Address, reason: str) -> None:
         if not self._made:
-            cli.complain(f"{address[0]}:{address[1]}: {reason}; trying again")
+            complain(f"{address[0]}:{address[1]}: {reason}; trying again")
         self._made = True
 
 

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable
 
 from se.wire.functions import Function
+from se.wire.keyring import KEY_PARAMETERS
 from se.wire.payloads import LAYOUTS, format_payload
 
-KEY_PARAMETERS = range(0x0239, 0x023D)
 PARAMETERS = {0x0129: 50, 0x0310: 2, 0x0329: 376715698}  # plausible ones, for reading and setting
 VERSION = (3, 2221)
 POLESTAR = 0x0300

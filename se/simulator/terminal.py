@@ -9,10 +9,11 @@ import time
 import tty
 from collections.abc import Iterator, Sequence
 
-from se.cli import Stop
 from se.errors import OutputError
-from se.files import CHUNK, open_output
+from se.files.read import CHUNK
+from se.files.write import open_output
 from se.simulator.device import Device
+from se.stop import Stop
 
 
 def serve(devices: Sequence[Device], *, link: str | None, echo: bool) -> int:

@@ -8,7 +8,6 @@ of that goes out again. A value that arrives twice does no harm.
 
 from __future__ import annotations
 
-import logging
 import select
 import socket
 import time
@@ -16,9 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from se.errors import OutputError
+from se.log import LOG
 from se.sinks.tcp import Address, Stop, connect, unconfirmed
-
-LOG = logging.getLogger("se")
 
 UNSURE_S = 5.0  # carbon was seen to lose what came in its last 0.8 s
 UNSURE_BYTES = 1 << 24  # more is not kept: the sending waits, as carbon is no faster anyway

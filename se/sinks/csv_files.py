@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from se.errors import OutputError
-from se.files import open_output, refuse_same_file
-from se.metrics import Fields, Reading
+from se.files.names import refuse_same_file
+from se.files.write import open_output, replace_file
 from se.records import RECORD_TYPES
 from se.records.unknown import unknown_table
-from se.replace import replace_file
+from se.sinks.readings import Fields, Reading
 
 Columns = tuple[str, ...]
 

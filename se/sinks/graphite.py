@@ -7,15 +7,13 @@ could trip over becomes `_`, as each part of a name becomes a folder or a file.
 from __future__ import annotations
 
 import functools
-import logging
 import pickle
 import re
 import struct
 from collections.abc import Iterable, Iterator
 
-from se.metrics import Reading, moment
-
-LOG = logging.getLogger("se")
+from se.log import LOG
+from se.sinks.readings import Reading, moment
 
 Metric = tuple[str, int, float]  # name, UTC seconds, value
 

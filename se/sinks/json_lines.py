@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from se.files import Output
+from se.files.write import Output
 
 
 class JsonLines:

@@ -6,7 +6,6 @@ packets; 0 is none.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -14,10 +13,9 @@ from typing import Any
 
 from dpkt import UnpackError, dhcp
 
+from se.log import LOG
 from se.transport import leases
 from se.transport.interfaces import Interface
-
-LOG = logging.getLogger("se")
 
 SOLAREDGE_PREFIXES = (bytes.fromhex("002702"), bytes.fromhex("84d6c5"))
 SERVER_PORT = 67

@@ -6,14 +6,13 @@ name gets the same A record; every other question gets an empty answer, an AAAA 
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from ipaddress import IPv4Address
 from typing import Any
 
 from dpkt import UnpackError, dns
 
-LOG = logging.getLogger("se")
+from se.log import LOG
 
 TTL_S = 86_400
 # Longest reply without EDNS (RFC 1035) and with it (what passes everywhere without fragments).

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from se.errors import DeviceError
+from se.log import LOG
+from se.stream import Mark
 from se.transport.ports import explain
-
-LOG = logging.getLogger("se")
 
 SLICE = 8192
 SYSTEM_BUFFER = 1 << 16  # what the system holds of a connection in each direction
@@ -36,8 +36,8 @@ BURST = 32  # connections accepted before others get their turn
 class Peer(Protocol):
     """Who handles the bytes of one connection."""
 
-    def receive(self, data: bytes) -> None:
-        """Take the next bytes; none are the end of the stream."""
+    def receive(self, data: bytes | Mark) -> None:
+        """Take the next bytes, or the END of the stream."""
 
     def work(self) -> bool:
         """Handle a little of what was received; returns whether there is more of it."""
@@ -115,7 +115,7 @@ class Connection:
         except OSError as error:
             data, self._ended = b"", str(error.strerror)
         self.heard = now
-        self._peer.receive(data)
+        self._peer.receive(data or Mark.END)
         return True
 
     def _write(self) -> None:

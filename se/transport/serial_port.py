@@ -7,7 +7,6 @@ got no answer sends it again.
 from __future__ import annotations
 
 import errno
-import logging
 import re
 import threading
 import time
@@ -15,8 +14,8 @@ import time
 import serial
 
 from se.errors import DeviceError
-
-LOG = logging.getLogger("se")
+from se.log import LOG
+from se.stream import Mark
 
 CHUNK = 1 << 16
 POLL_S = 0.02  # how long a read collects; pyserial waits for it even if there is something
@@ -51,8 +50,8 @@ class SerialPort:
         self._next_try = 0.0
         self._opening = threading.Thread()
 
-    def read(self) -> bytes | None:
-        """What comes within `POLL_S`; None when the port was lost: what follows is a new stream.
+    def read(self) -> bytes | Mark:
+        """What comes within `POLL_S`: data, or IDLE; BROKEN when the port was lost.
 
         Raises DeviceError where a lost port is not to be opened again.
         """
@@ -62,9 +61,10 @@ class SerialPort:
             data: bytes = self._port.read(CHUNK)
         except OSError as error:
             self._lose(error)
-            return None
-        if data:
-            self._pause = FIRST_PAUSE_S
+            return Mark.BROKEN
+        if not data:
+            return Mark.IDLE
+        self._pause = FIRST_PAUSE_S
         return data
 
     def write(self, data: bytes) -> None:
@@ -98,13 +98,13 @@ class SerialPort:
         self._next_try = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
 
-    def _try_again(self) -> bytes:
+    def _try_again(self) -> Mark:
         """Open it in the background: an adapter on the network may say nothing for seconds."""
         if time.monotonic() >= self._next_try and not self._opening.is_alive():
             self._opening = threading.Thread(target=self._open_again, daemon=True)
             self._opening.start()
         time.sleep(POLL_S)
-        return b""
+        return Mark.IDLE
 
     def _open_again(self) -> None:
         try:

@@ -6,19 +6,17 @@ that one selector serves these and the inverters' connections.
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections import Counter
 from collections.abc import Callable
 
 from se.errors import DeviceError
+from se.log import LOG
 from se.transport.dhcp import SERVER_PORT as DHCP_PORT
 from se.transport.dhcp import DhcpServer, Reply
 from se.transport.dns import DnsServer
 from se.transport.interfaces import Interface
 from se.transport.ports import explain
-
-LOG = logging.getLogger("se")
 
 DNS_PORT = 53
 MAX_PACKET = 1500  # what is cut at this length is malformed

@@ -6,23 +6,19 @@ B, H, L           before each parameter: 8, 16 or 32 bits, little-endian
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from se.errors import CommandError, UsageError
+from se.errors import CommandError
 from se.wire.conversation import Conversation, answer_to, is_release
 from se.wire.functions import Function
-from se.wire.message import MAX_PAYLOAD
 from se.wire.session import Answered, Event, Received, Session
 
 ANSWER_S = 5.0
 REPEATS = 3
 TURN_S = 60.0  # nobody is listened to for longer before the next command
 RELEASE_S = 2.0  # an inverter that has answered and says nothing more gives the bus back silently
-_SIZES = {"B": 1, "H": 2, "L": 4}
-_HEX = re.compile(r"[0-9a-fA-F]+")
 
 
 class Command(NamedTuple):
@@ -32,35 +28,6 @@ class Command(NamedTuple):
     function: int
     parameters: tuple[int, ...]
     payload: bytes
-
-
-def parse_commands(text: str) -> list[Command]:
-    """The commands of a -c option. Raises UsageError, naming the part that is wrong."""
-    return [_parse_command(part) for part in text.split("/")]
-
-
-def _parse_command(text: str) -> Command:
-    if not text:
-        raise UsageError("-c: there is an empty command: expected cmd[/cmd/...]")
-    code, *parts = text.split(",")
-    if not _HEX.fullmatch(code) or int(code, 16) > 0xFFFF:
-        raise UsageError(f"-c: {text}: {code!r} is no function code: expected hex, up to ffff")
-    parameters, payload = [], b""
-    for part in parts:
-        size = _SIZES.get(part[:1].upper())
-        digits = part[1:]
-        if size is None:
-            raise UsageError(f"-c: {text}: parameter {part!r} does not begin with B, H or L")
-        if not _HEX.fullmatch(digits):
-            raise UsageError(f"-c: {text}: parameter {part!r} is no hex number behind its letter")
-        value = int(digits, 16)
-        if value >> 8 * size:
-            raise UsageError(f"-c: {text}: parameter {part!r} needs more than {8 * size} bits")
-        parameters.append(value)
-        payload += value.to_bytes(size, "little")
-    if len(payload) > MAX_PAYLOAD:
-        raise UsageError(f"-c: the parameters of {code} take more than {MAX_PAYLOAD} bytes")
-    return Command(text, int(code, 16), tuple(parameters), payload)
 
 
 class Commander(Conversation):

@@ -10,8 +10,7 @@ import struct
 from typing import Any, NamedTuple
 
 from se.wire.functions import Function
-
-NOT_REPORTED = struct.unpack("<f", b"\xff\xff\x7f\xff")[0]
+from se.wire.values import NOT_REPORTED_VALUES
 
 
 class Layout(NamedTuple):
@@ -50,7 +49,7 @@ def parse_payload(function: int, payload: bytes) -> dict[str, Any]:
         return {"data": payload.hex()} if payload else {}
     values = struct.unpack_from(layout.code, payload)
     fields: dict[str, Any] = {
-        name: None if value == NOT_REPORTED else value
+        name: None if value in NOT_REPORTED_VALUES else value
         for name, value in zip(layout.names, values, strict=True)
     }
     if function == Function.RESP_MISC_GET_VER:

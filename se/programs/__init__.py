@@ -1,0 +1,1 @@
+"""What each program does, from its options to its exit code. Nothing imports this room."""

@@ -1,0 +1,49 @@
+"""seextract.py from its options to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import itertools
+import os
+import socket
+
+from se.capture.extractor import Extractor, extract_messages
+from se.capture.reader import Report, read_packets
+from se.capture.servers import Servers
+from se.errors import UsageError
+from se.files.names import display_name
+from se.files.write import open_output
+from se.log import LOG, set_up_log
+from se.programs.captures import open_captures
+from se.stop import Stop
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what seextract.py was called for; returns the exit code."""
+    if not options.server:
+        raise UsageError("-s: the name or address of a server is missing")
+    set_up_log("seextract", options.verbose, "stderr", append=True)
+    report = Report(is_folder=os.path.isdir(options.source), follow=options.follow)
+    captures = open_captures(options.source, report, output=options.output)
+    extractor = Extractor(Servers(options.server, resolve), both=options.both)
+    with Stop() as stop, open_output(options.output, append=options.append) as output:
+        captures = itertools.takewhile(lambda _: not stop.requested, captures)
+        try:
+            for message in extract_messages(extractor, read_packets(captures, report)):
+                if isinstance(message, bytes):
+                    output.write(message)
+        finally:
+            LOG.info("%s", extractor.summary())
+        if not extractor.messages:
+            LOG.warning("%s: no messages to %s", display_name(options.source), options.server)
+        return stop.exit_code if stop.requested else report.exit_code
+
+
+def resolve(name: str) -> set[bytes]:
+    """The addresses that this machine's resolver knows for a name; none where it knows none."""
+    try:
+        found = socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        return set()
+    return {ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).packed for entry in found}

@@ -1,0 +1,1 @@
+"""semonitor.py: where its sources, keys, log and output meet."""

@@ -1,0 +1,111 @@
+"""semonitor.py on the network: being the server that inverters connect to."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from se.errors import DeviceError
+from se.keys import SessionStore
+from se.log import LOG
+from se.programs.monitor.clients import Clients, Order
+from se.programs.monitor.monitor import Monitor
+from se.programs.monitor.privileges import User
+from se.programs.monitor.sequence_file import SequenceFile
+from se.stop import Stop
+from se.transport.network import Network, open_listener
+
+if TYPE_CHECKING:
+    from se.transport.services import Service
+
+CHECK_S = 1.0
+FALLBACK_PORTS = (22221, 80)  # where inverters try when the usual one does not answer
+
+
+class NetworkSource:
+    """Inverters that connect to us; the ports are opened by its making.
+
+    That raises DeviceError, and UsageError for a user that we cannot become.
+    """
+
+    name = "the network"
+
+    def __init__(self, options: argparse.Namespace):
+        self._user = User(options.user) if options.user else None
+        self._order = None
+        if options.commands:
+            number = SequenceFile().next_number
+            self._order = Order(options.slaves[0], options.commands, number)
+        self._services: tuple[Service, ...] = ()
+        self._interface: tuple[str, int] | None = None
+        self._next_check = 0.0
+        self._listeners: list[socket.socket] = []
+        self._unopened: list[DeviceError] = []
+        with contextlib.ExitStack() as opened:
+            for port in options.ports:
+                self._listeners.append(opened.enter_context(open_listener("", port)))
+            if options.interface:
+                self._open_interface(options, opened)
+            self._opened = opened.pop_all()
+
+    def _open_interface(self, options: argparse.Namespace, opened: contextlib.ExitStack) -> None:
+        """DHCP, DNS, and the other ports that inverters may try, on the interface alone."""
+        from se.transport.interfaces import find_interface
+        from se.transport.services import open_services
+
+        interface = find_interface(options.interface)
+        self._services = open_services(interface, any_mac=options.any_mac)
+        self._interface = (options.interface, socket.if_nametoindex(options.interface))
+        for service in self._services:
+            opened.callback(service.close)
+        for port in sorted({*FALLBACK_PORTS} - {*options.ports}, reverse=True):
+            try:
+                listener = open_listener(str(interface.address), port)
+                self._listeners.append(opened.enter_context(listener))
+            except DeviceError as error:
+                self._unopened.append(error)
+
+    def run(self, monitor: Monitor, store: SessionStore, stop: Stop) -> None:
+        """Serve whoever connects, until a signal comes or all commands are answered.
+
+        Raises CommandError, DataError, OutputError and BrokenPipeError.
+        """
+        if self._user:
+            self._user.become()
+        for error in self._unopened:
+            LOG.warning("%s", error)
+        clients = Clients(monitor, store, self._order)
+        with self._opened, contextlib.closing(Network(clients.open)) as network:
+            for listener in self._listeners:
+                network.listen(listener)
+                LOG.info("waiting for inverters on %s, port %d", *listener.getsockname())
+            for service in self._services:
+                network.watch(service, service.serve)
+            network.watch(stop, lambda now: None)
+            while not (stop.requested or clients.done):
+                network.turn()
+                clients.handle_time()
+                self._check_interface()
+        for service in self._services:
+            for reason, count in service.dropped.items():
+                LOG.info("%s: %d packets dropped: %s", service.name, count, reason)
+
+    def _check_interface(self) -> None:
+        """Raise DeviceError where the interface is another one under the same name.
+
+        So it is after a USB adapter was plugged in again: our sockets are bound to what is gone,
+        and whoever starts us again opens new ones.
+        """
+        if self._interface is None or time.monotonic() < self._next_check:
+            return
+        self._next_check = time.monotonic() + CHECK_S
+        name, index = self._interface
+        try:
+            now = socket.if_nametoindex(name)
+        except OSError:  # unplugged: it may come back
+            return
+        if now != index:
+            raise DeviceError(f"{name}: the interface was removed and is back: start me again")

@@ -1,0 +1,80 @@
+"""semonitor.py from its options to its exit code: where sources, keys, log and output meet.
+
+A source is a place where bytes come from: it opens by its making, has a name for the log, and
+hands what its sessions meet to the monitor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from typing import Protocol
+
+from se.files.names import refuse_same_file
+from se.files.write import open_output
+from se.keys import SessionStore
+from se.log import LOG, LOG_STREAMS, set_up_log
+from se.programs.monitor import options as monitor_options
+from se.programs.monitor.monitor import Monitor
+from se.sinks.json_lines import JsonLines
+from se.stop import Stop
+
+
+class Source(Protocol):
+    """A file, a serial port, or the network."""
+
+    name: str
+
+    def run(self, monitor: Monitor, store: SessionStore, stop: Stop) -> None:
+        """Read until the end, or until a signal comes."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what semonitor.py was called for; returns the exit code."""
+    monitor_options.check(options)
+    refuse_same_file(
+        options.datasource,
+        options.output,
+        options.record,
+        None if options.debug in LOG_STREAMS else options.debug,
+        *dict.fromkeys(options.keys),
+    )
+    source = _open_source(options)
+    set_up_log("semonitor", options.verbose, options.debug, append=options.append)
+    store = SessionStore(options.keys)
+    LOG.info("reading %s%s", source.name, " and following it" if options.follow else "")
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(Stop())
+        output = open_output(options.output, append=True, lines=options.append)
+        outputs = [stack.enter_context(output)]
+        record = None
+        if options.record:
+            record = stack.enter_context(open_output(options.record, append=True))
+            outputs.append(record)
+        if not options.append:  # now that all are open: none is lost because another cannot be
+            for each in outputs:
+                each.clear()
+        monitor = Monitor(
+            JsonLines(output), strict=options.strict, record=record, inverters=options.slaves
+        )
+        try:
+            source.run(monitor, store, stop)
+        finally:
+            store.save()
+            LOG.info("%s", monitor.summary(source.name))
+        return stop.exit_code if stop.requested else 0
+
+
+def _open_source(options: argparse.Namespace) -> Source:
+    """Open where the bytes come from; its modules are loaded only for those who need them."""
+    if options.type == monitor_options.NETWORK:
+        from se.programs.monitor.network import NetworkSource
+
+        return NetworkSource(options)
+    if options.type in (monitor_options.RS232, monitor_options.RS485):
+        from se.programs.monitor.serial import SerialSource
+
+        return SerialSource(options)
+    from se.programs.monitor.file import FileSource
+
+    return FileSource(options)

@@ -1,0 +1,68 @@
+"""semonitor.py on a serial port: listening, answering, sending commands, or leading a bus."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from se.keys import SessionStore
+from se.programs.monitor.monitor import Monitor
+from se.programs.monitor.options import RS485
+from se.programs.monitor.sequence_file import SequenceFile
+from se.programs.monitor.zone import LocalZone
+from se.stop import Stop
+from se.stream import Mark
+from se.transport.serial_port import SerialPort
+from se.wire.commands import Commander
+from se.wire.conversation import Conversation
+from se.wire.keyring import Keyring
+from se.wire.master import Master
+from se.wire.session import Recent, Server, Session
+
+IDLE_S = 1.0  # the rest of a message does not come after such a pause
+
+
+class SerialSource:
+    """A serial port, opened by its making, which raises DeviceError."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.name: str = options.datasource
+        self._options = options
+        self._port = SerialPort(self.name, options.baud, reopen=not options.strict)
+
+    def run(self, monitor: Monitor, store: SessionStore, stop: Stop) -> None:
+        """Converse until a signal comes, or until all commands are answered.
+
+        Lines are written out before what they came from is acknowledged.
+        Raises CommandError, DeviceError, DataError, OutputError and InputError.
+        """
+        talk = _conversation(self._options, store.keyring)
+        with self._port as port:
+            while not (stop.requested or talk.done):
+                data = port.read()
+                if isinstance(data, bytes):
+                    talk.receive_data(data, time.time())
+                elif data is Mark.BROKEN:
+                    talk.close()
+                monitor.handle(self.name, talk.events())
+                talk.handle_time(time.time())
+                monitor.handle(self.name, talk.events())
+                port.write(talk.data_to_send())
+                store.save_soon()
+
+
+def _conversation(options: argparse.Namespace, keyring: Keyring) -> Conversation:
+    """What is to be said and answered on this port, if anything."""
+    leading = options.master or options.commands
+    server = Server(LocalZone().offset, os.urandom)
+    # whoever is not asked to lead an RS485 bus has no business to speak there
+    answers = leading or options.type != RS485
+    session = Session(keyring, Recent(), server if answers else None, idle=IDLE_S)
+    if options.master:
+        return Master(session, options.slaves, SequenceFile().next_number)
+    if options.commands:
+        number = SequenceFile().next_number
+        grant = options.type == RS485
+        return Commander(session, options.slaves[0], options.commands, number, grant=grant)
+    return Conversation(session)

@@ -1,0 +1,1 @@
+"""What tests share: simulated sites and days, captures, programs as processes, namespaces."""

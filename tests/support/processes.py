@@ -1,0 +1,58 @@
+"""The programs as processes, for tests."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def command(script: str, *arguments: str) -> list[str]:
+    """The command line of one of the programs."""
+    return [sys.executable, str(ROOT / script), *arguments]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a program, in UTC unless TZ says otherwise."""
+    return {**os.environ, "TZ": "UTC", "PYTHONPATH": str(ROOT), **variables}
+
+
+def run(
+    script: str,
+    *arguments: object,
+    stdin: bytes = b"",
+    cwd: pathlib.Path | None = None,
+    **variables: str,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program to its end."""
+    return subprocess.run(
+        command(script, *map(str, arguments)),
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        timeout=120,
+        env=environment(**variables),
+        check=False,
+    )
+
+
+def start(
+    script: str, *arguments: object, cwd: pathlib.Path | None = None, **pipes: int
+) -> subprocess.Popen[bytes]:
+    """Start a program; `pipes` are stdin, stdout and stderr as for Popen."""
+    return subprocess.Popen(
+        command(script, *map(str, arguments)), cwd=cwd, env=environment(), **pipes
+    )
+
+
+def wait_until(fact: Callable[[], object], what: str, seconds: float = 20) -> None:
+    """Wait for something that must become true."""
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.01)

@@ -1,0 +1,1 @@
+"""Whole programs, started as users start them, with real servers, networks and devices."""

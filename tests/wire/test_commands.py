@@ -1,0 +1,345 @@
+"""Commands: the grammar of -c, and conversations until each is answered."""
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from se.errors import CommandError, UsageError
+from se.programs.monitor.options import parse_commands
+from se.wire.commands import ANSWER_S, RELEASE_S, REPEATS, TURN_S, Command, Commander
+from se.wire.crypto import Cipher
+from se.wire.framer import Framer
+from se.wire.functions import Function
+from se.wire.keyring import Keyring
+from se.wire.message import SERVER, Message
+from se.wire.session import Answered, Recent, Sent, Server, Session
+
+INVERTER, OTHER = 0x7F101234, 0x7F105678
+KEY = b"sixteen bytes ok"
+GET, RESET, GRANT = (
+    Function.PARAMS_GET_SINGLE,
+    Function.MISC_RESET,
+    Function.POLESTAR_MASTER_GRANT,
+)
+
+
+class Line:
+    """A commander, and what it sends; the clock goes on by hand."""
+
+    def __init__(self, text: str, *, grant: bool = False):
+        server = Server(offset=lambda utc: 0, random=lambda size: b"\xa5" * size)
+        session = Session(Keyring({INVERTER: KEY}, []), Recent(), server, idle=1.0)
+        numbers = count(100)
+        self.commander = Commander(
+            session, INVERTER, parse_commands(text), lambda: next(numbers), grant=grant
+        )
+        self.now = 1000.0
+        self.events: list[Any] = []
+
+    def wait(self, seconds: float) -> list[Message]:
+        """What is sent after that time, when the deadlines on the way are kept."""
+        end = self.now + seconds
+        while (deadline := self.commander.next_deadline()) <= end and not self.commander.done:
+            self.now = max(self.now, deadline)
+            self.commander.handle_time(self.now)
+            self.events += self.commander.events()
+        self.now = end
+        return self.sent()
+
+    def hear(self, *messages: Message, raw: bytes = b"") -> list[Message]:
+        data = raw + b"".join(message.to_bytes() for message in messages)
+        self.commander.receive_data(data, self.now)
+        return self.sent()
+
+    def sent(self) -> list[Message]:
+        self.events += self.commander.events()
+        return decode(self.commander.data_to_send())
+
+    @property
+    def answers(self) -> list[tuple[int, int]]:
+        """The function of each command that was answered, and that of its answer."""
+        answered = [event for event in self.events if isinstance(event, Answered)]
+        return [(event.function, event.answer.function) for event in answered]
+
+
+def decode(data: bytes) -> list[Message]:
+    framer = Framer()
+    framer.feed(data)
+    messages = []
+    while event := framer.next_event():
+        assert isinstance(event, Message)
+        messages.append(event)
+    assert not framer.pending
+    return messages
+
+
+def functions(messages: Iterable[Message]) -> list[int]:
+    return [message.function for message in messages]
+
+
+def reply(
+    request: Message,
+    function: int = Function.RESP_PARAMS_SINGLE,
+    payload: bytes = bytes(6),
+    source: int = INVERTER,
+) -> Message:
+    return Message(request.sequence, source, SERVER, function, payload)
+
+
+def release(grant: Message) -> Message:
+    return reply(grant, Function.RESP_POLESTAR_MASTER_GRANT_ACK, b"")
+
+
+def telemetry(sequence: int) -> Message:
+    return Message(sequence, INVERTER, SERVER, Function.SERVER_POST_DATA, b"record")
+
+
+def test_the_examples_of_the_document_are_understood() -> None:
+    assert parse_commands("0012,H0329") == [
+        Command("0012,H0329", GET, (0x329,), bytes.fromhex("2903"))
+    ]
+    assert parse_commands("0011,H329,L0/0030,H01f4,L0") == [
+        Command("0011,H329,L0", 0x11, (0x329, 0), bytes.fromhex("290300000000")),
+        Command("0030,H01f4,L0", RESET, (0x1F4, 0), bytes.fromhex("f40100000000")),
+    ]
+    assert [command.parameters for command in parse_commands("12,H239/12,H23a")] == [
+        (0x239,),
+        (0x23A,),
+    ]
+
+
+@given(
+    code=st.integers(0, 0xFFFF),
+    parameters=st.lists(
+        st.sampled_from([("B", 1), ("h", 2), ("l", 4), ("b", 1), ("H", 2), ("L", 4)]).flatmap(
+            lambda kind: st.tuples(st.just(kind), st.integers(0, 256 ** kind[1] - 1))
+        )
+    ),
+    form=st.sampled_from(["{:x}", "{:X}", "{:08x}"]),
+)
+def test_every_command_is_what_it_says(
+    code: int, parameters: list[tuple[tuple[str, int], int]], form: str
+) -> None:
+    parts = [letter + form.format(value) for (letter, _), value in parameters]
+    (command,) = parse_commands(",".join([form.format(code), *parts]))
+    assert command.function == code
+    assert command.parameters == tuple(value for _, value in parameters)
+    assert command.payload == b"".join(
+        value.to_bytes(size, "little") for (_, size), value in parameters
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "-c: there is an empty command"),
+        ("12/", "-c: there is an empty command"),
+        ("12//30", "-c: there is an empty command"),
+        ("zz,H1", "-c: zz,H1: 'zz' is no function code"),
+        ("0x12,H1", "-c: 0x12,H1: '0x12' is no function code"),
+        ("10000", "-c: 10000: '10000' is no function code"),
+        (",H1", "-c: ,H1: '' is no function code"),
+        ("12/ 30", "-c:  30: ' 30' is no function code"),
+        ("12,329", "-c: 12,329: parameter '329' does not begin with B, H or L"),
+        ("30/12,", "-c: 12,: parameter '' does not begin with B, H or L"),
+        ("12,H", "-c: 12,H: parameter 'H' is no hex number behind its letter"),
+        ("12,H0x1", "-c: 12,H0x1: parameter 'H0x1' is no hex number"),
+        ("12,H-1", "-c: 12,H-1: parameter 'H-1' is no hex number"),
+        ("12,H1_0", "-c: 12,H1_0: parameter 'H1_0' is no hex number"),
+        ("12,Hg", "-c: 12,Hg: parameter 'Hg' is no hex number"),
+        ("12,B100", "-c: 12,B100: parameter 'B100' needs more than 8 bits"),
+        ("12,H10000", "-c: 12,H10000: parameter 'H10000' needs more than 16 bits"),
+        ("12,L100000000", "-c: 12,L100000000: parameter 'L100000000' needs more than 32 bits"),
+    ],
+)
+def test_a_wrong_part_is_named(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_commands(text)
+    assert str(error.value).startswith(complaint)
+
+
+def test_parameters_that_fit_no_message_are_refused() -> None:
+    assert len(parse_commands("12" + ",L0" * 16383 + ",B0" * 3)[0].payload) == 65535
+    with pytest.raises(UsageError, match="-c: the parameters of 12 take more than 65535 bytes"):
+        parse_commands("12" + ",L0" * 16384)
+
+
+def test_a_command_waits_for_the_answer_to_the_one_before() -> None:
+    line = Line("12,H329/30,H1f4,L0")
+    (get,) = line.wait(0)
+    assert get == Message(100, SERVER, INVERTER, GET, bytes.fromhex("2903"))
+    (reset,) = line.hear(reply(get))
+    assert reset == Message(101, SERVER, INVERTER, RESET, bytes.fromhex("f40100000000"))
+    assert not line.commander.done
+    assert line.hear(reply(reset, Function.RESP_ACK, b"")) == []
+    assert line.commander.done
+    assert line.answers == [(0x12, 0x90), (0x30, 0x80)]
+    assert [event.message for event in line.events if isinstance(event, Sent)] == [get, reset]
+
+
+def test_telemetry_is_acknowledged_and_no_answer() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    (ack,) = line.hear(telemetry(get.sequence))
+    assert (ack.function, ack.sequence) == (Function.RESP_ACK, get.sequence)
+    assert line.answers == []
+    line.hear(reply(get))
+    assert line.commander.done
+
+
+def test_only_the_answer_with_its_own_number_counts() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.hear(reply(get._replace(sequence=99)), reply(get._replace(sequence=101)))
+    assert line.answers == []
+    line.hear(reply(get))
+    assert line.commander.done
+
+
+def test_a_nack_is_an_answer() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.hear(reply(get, Function.RESP_NACK, b""))
+    assert line.commander.done
+    assert line.answers == [(0x12, 0x81)]
+
+
+def test_our_own_message_echoed_is_no_answer() -> None:
+    line = Line("80")
+    (ack,) = line.wait(0)
+    assert line.hear(ack) == []
+    assert line.answers == []
+
+
+def test_an_answer_of_another_inverter_is_an_answer() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.hear(reply(get, source=OTHER))
+    assert line.commander.done
+    assert [event.answer.source for event in line.events if isinstance(event, Answered)] == [OTHER]
+
+
+def test_an_unanswered_command_is_asked_again_under_its_number() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    assert line.wait(ANSWER_S - 0.1) == []
+    assert line.wait(0.1) == [get]
+    line.hear(reply(get))
+    assert line.commander.done
+
+
+def test_a_command_that_nobody_answers_is_an_error_that_names_it() -> None:
+    line = Line("34/12,H329")
+    (first,) = line.wait(0)
+    (get,) = line.hear(reply(first, Function.RESP_MISC_GET_TYPE, b"\0\3"))
+    assert line.wait(REPEATS * ANSWER_S) == [get] * REPEATS
+    with pytest.raises(CommandError, match=r"^inverter 7F101234 did not answer command 12,H329 "):
+        line.wait(ANSWER_S)
+    assert line.answers == [(0x34, 0xB1)]
+
+
+def test_the_next_command_has_all_its_repetitions_again() -> None:
+    line = Line("12,H329/33")
+    (get,) = line.wait(0)
+    line.wait(REPEATS * ANSWER_S)
+    (version,) = line.hear(reply(get))
+    assert line.wait(REPEATS * ANSWER_S) == [version] * REPEATS
+
+
+def test_a_second_answer_to_a_command_that_was_asked_twice_counts_once() -> None:
+    line = Line("12,H329/33")
+    (get,) = line.wait(0)
+    line.wait(ANSWER_S)
+    (version,) = line.hear(reply(get), reply(get))
+    assert version.function == Function.MISC_GET_VER
+    assert line.answers == [(0x12, 0x90)]
+
+
+def test_on_rs485_the_bus_is_granted_for_the_answer() -> None:
+    line = Line("12,H329/33", grant=True)
+    get, grant = line.wait(0)
+    assert grant == Message(101, SERVER, INVERTER, GRANT)
+    assert functions(line.hear(telemetry(7))) == [Function.RESP_ACK]
+    assert line.hear(reply(get)) == []
+    version, grant = line.hear(release(grant))
+    assert functions([version, grant]) == [Function.MISC_GET_VER, GRANT]
+    line.hear(reply(version, Function.RESP_MISC_GET_VER, bytes(4)), release(grant))
+    assert line.commander.done
+
+
+def test_on_rs485_a_released_bus_without_an_answer_is_granted_again() -> None:
+    line = Line("12,H329", grant=True)
+    get, grant = line.wait(0)
+    assert line.hear(release(grant)) == []
+    again, second_grant = line.wait(ANSWER_S)
+    assert (again, second_grant.function) == (get, GRANT)
+    assert second_grant.sequence != grant.sequence
+    line.hear(release(second_grant), reply(get))
+    assert line.commander.done
+
+
+def test_on_rs485_an_inverter_that_still_speaks_is_not_interrupted() -> None:
+    line = Line("12,H329/33", grant=True)
+    get, _ = line.wait(0)
+    line.hear(reply(get))
+    for sequence in range(1, 100):
+        sent = line.hear(Message(sequence, INVERTER, SERVER, Function.SERVER_POST_DATA, b"data"))
+        assert [message.function for message in sent] == [Function.RESP_ACK]
+        if line.wait(RELEASE_S - 0.5):
+            break
+    assert sequence == TURN_S // (RELEASE_S - 0.5)
+
+
+def test_on_rs485_an_inverter_that_never_releases_the_bus_holds_up_nothing() -> None:
+    line = Line("12,H329/33", grant=True)
+    get, _ = line.wait(0)
+    assert line.hear(reply(get)) == []
+    assert line.wait(RELEASE_S - 0.1) == []
+    version, _ = line.wait(0.1)
+    assert line.hear(reply(version, Function.RESP_MISC_GET_VER, bytes(4))) == []
+    assert not line.commander.done
+    line.wait(RELEASE_S)
+    assert line.commander.done
+
+
+def test_a_command_in_an_encrypted_session_is_encrypted() -> None:
+    line = Line("12,H329")
+    opening = bytes(range(34))
+    line.hear(Message(1, INVERTER, SERVER, Function.SERVER_SET_KEY, opening))
+    (wrapper,) = line.wait(0)
+    cipher = Cipher(KEY, opening)
+    get = cipher.decrypt(wrapper.payload)
+    assert get is not None
+    assert functions([wrapper, get]) == [Function.MISC_ENCRYPTED, GET]
+    line.hear(cipher.encrypt(reply(get), 9, bytes(range(20))))
+    assert line.answers == [(0x12, 0x90)]
+
+
+def test_damage_on_the_line_is_given_up_after_a_pause() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.hear(raw=reply(get).to_bytes()[:-3])
+    line.wait(ANSWER_S)
+    line.hear(reply(get))
+    assert line.commander.done
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_questions() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.commander.handle_time(line.now - 86400)
+    assert line.sent() == [get]
+    assert line.commander.next_deadline() == line.now - 86400 + ANSWER_S
+
+
+def test_an_interrupted_stream_gives_up_what_is_incomplete() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.hear(raw=reply(get).to_bytes()[:-3])
+    line.commander.close()
+    line.hear(reply(get))
+    assert line.commander.done
