@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from se.records.field import TIME, U32, Field
+from se.records.field import TIME, U32, Field, Nature
 from se.records.table import Record, Table, Zone
 
 
@@ -30,18 +30,21 @@ def _signed(value: int) -> int:
     return value - (value >> 31 << 32)
 
 
+_EVENT2 = "type 0: the same by the inverter's clock; type 1: its zone (s)"
+_EVENT3 = "type 0: 1; type 1: the time of the record, local time"
+
 EVENT = Table(
     0x0300,
     "events",
     "wake or sleep event",
     [
         TIME,
-        Field("Type", U32, "", "types 0 and 1 are understood; 7, 114 and 118 occur"),
-        Field("Event1", U32, "", "types 0, 1: a moment, local time"),
-        Field("Event2", U32, "", "type 0: the same by the inverter's clock; type 1: its zone (s)"),
-        Field("Event3", U32, "", "type 0: 1; type 1: the time of the record, local time"),
-        Field("Event4", U32),
-        Field("Event5", U32, "", "type 0: flags"),
+        Field("Type", U32, "", "types 0 and 1 are understood; 7, 114 and 118 occur", Nature.CODE),
+        Field("Event1", U32, "", "types 0, 1: a moment, local time", Nature.CODE),
+        Field("Event2", U32, "", _EVENT2, Nature.CODE),
+        Field("Event3", U32, "", _EVENT3, Nature.CODE),
+        Field("Event4", U32, nature=Nature.CODE),
+        Field("Event5", U32, "", "type 0: flags", Nature.CODE),
     ],
     finish=_print_moments,
 )

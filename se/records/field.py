@@ -5,6 +5,7 @@ Kinds are values, so that a table's line says everything: `Field("Imod", bits(12
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -28,13 +29,31 @@ class Kind(NamedTuple):
     value: Any = None  # where nothing is on the wire
 
 
+class Nature(enum.Enum):
+    """What kind of information a field holds: what an output makes of it follows from this."""
+
+    MEASUREMENT = "measurement"  # up and down
+    TOTAL = "total"  # only grows
+    DAY_TOTAL = "total of the day"  # grows, and falls back to 0 once a day
+    INTERVAL_TOTAL = "total of the interval"  # since the record before
+    CODE = "code"  # a number that stands for something: a state, a kind of event
+    IDENTIFIER = "identifier"  # which device, and which other one it belongs to
+    TIME = "time"
+    HOUSEKEEPING = "housekeeping"  # lengths, flags, constants, what is not deciphered
+
+
 class Field(NamedTuple):
-    """One line of a table; a hole has no name."""
+    """One line of a table; a hole has no name.
+
+    A `momentary` value is 0 once its inverter wakes up or goes to sleep.
+    """
 
     name: str
     kind: Kind
     unit: str = ""
     meaning: str = ""
+    nature: Nature = Nature.MEASUREMENT
+    momentary: bool = False
 
 
 def format_id(number: int) -> str:
@@ -103,4 +122,17 @@ def hole(size: int, meaning: str = "") -> Field:
     return Field("", Kind(f"{size} bytes", 8 * size, f"{size}x"), "", meaning)
 
 
-TIME = Field("dateTime", U32, "s", "UTC seconds since 1970, from which Date and Time come")
+TIME = Field(
+    "dateTime", U32, "s", "UTC seconds since 1970, from which Date and Time come", Nature.TIME
+)
+
+# what is published before the fields of a record
+_MOMENT = tuple(Field(name, computed(), nature=Nature.TIME) for name in ("Date", "Time"))
+PLAIN_HEADER = (*_MOMENT, Field("ID", computed(), nature=Nature.IDENTIFIER))
+TYPED_HEADER = (
+    *_MOMENT,
+    Field("seType", computed(), nature=Nature.IDENTIFIER),
+    Field("seId", computed(), nature=Nature.IDENTIFIER),
+    Field("devLen", computed(), nature=Nature.HOUSEKEEPING),
+    Field("devType", computed(), nature=Nature.IDENTIFIER),
+)

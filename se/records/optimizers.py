@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from se.records.field import F32, I8, ID, TIME, U16, U32, Field, bits, computed, hole, parts
+from se.records.field import F32, I8, ID, TIME, U16, U32, Field, Nature, bits, computed, hole, parts
 from se.records.table import Table
 
 _UPTIME = "since the optimizer woke up"
@@ -13,10 +13,10 @@ _EDAY = "energy of the day"
 
 _COMPACT = [
     Field("Uptime", U16, "s", _UPTIME),
-    Field("Vmod", bits(10, 8), "V", _VMOD),
-    Field("Vopt", bits(10, 8), "V", _VOPT),
-    Field("Imod", bits(12, 160), "A", _IMOD),
-    Field("Eday", parts(U16, 4), "Wh", _EDAY),
+    Field("Vmod", bits(10, 8), "V", _VMOD, momentary=True),
+    Field("Vopt", bits(10, 8), "V", _VOPT, momentary=True),
+    Field("Imod", bits(12, 160), "A", _IMOD, momentary=True),
+    Field("Eday", parts(U16, 4), "Wh", _EDAY, Nature.DAY_TOTAL),
     Field("Temp", parts(I8, 0.5), "C"),
 ]
 
@@ -26,13 +26,13 @@ OPTIMIZER = Table(
     "optimizer",
     [
         TIME,
-        Field("Inverter", ID, "", "the inverter it belongs to"),
+        Field("Inverter", ID, "", "the inverter it belongs to", Nature.IDENTIFIER),
         hole(4, "the ID of the device that the record was sent to"),
         Field("Uptime", U32, "s", _UPTIME),
-        Field("Vmod", F32, "V", _VMOD),
-        Field("Vopt", F32, "V", _VOPT),
-        Field("Imod", F32, "A", _IMOD),
-        Field("Eday", F32, "Wh", _EDAY),
+        Field("Vmod", F32, "V", _VMOD, momentary=True),
+        Field("Vopt", F32, "V", _VOPT, momentary=True),
+        Field("Imod", F32, "A", _IMOD, momentary=True),
+        Field("Eday", F32, "Wh", _EDAY, Nature.DAY_TOTAL),
         Field("Temp", F32, "C"),
     ],
 )
@@ -41,7 +41,7 @@ COMPACT_OPTIMIZER = Table(
     0x0080,
     "optimizers",
     "optimizer, compact",
-    [TIME, Field("Inverter", computed(0), "", "0: not named"), *_COMPACT],
+    [TIME, Field("Inverter", computed(0), "", "0: not named", Nature.IDENTIFIER), *_COMPACT],
 )
 
 S_SERIES_OPTIMIZER = Table(
@@ -53,6 +53,6 @@ S_SERIES_OPTIMIZER = Table(
         *_COMPACT,
         hole(2, "not deciphered"),
         hole(2, "0"),
-        Field("Inverter", ID, "", "the inverter it belongs to"),
+        Field("Inverter", ID, "", "the inverter it belongs to", Nature.IDENTIFIER),
     ],
 )

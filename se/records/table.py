@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from se.records.field import REST, Field
+from se.records.field import PLAIN_HEADER, REST, TIME, TYPED_HEADER, Field
 from se.wire.values import NOT_REPORTED, NOT_REPORTED_VALUES
 
 Record = dict[str, Any]
@@ -48,7 +48,9 @@ class Table:
     """One record type.
 
     `group` is the device type it is published under. `finish(record, zone)` fills in what needs
-    code; `label(record)` names the parts of a device that are published one by one.
+    code; `label(record)` names the parts of a device that are published one by one. A `typed`
+    record tells its type, length and group, and its ID as `seId`. `in_state`: the last record of
+    each device is worth knowing.
     """
 
     def __init__(
@@ -60,21 +62,32 @@ class Table:
         *,
         finish: Callable[[Record, Zone], None] | None = None,
         label: Callable[[Record], str] | None = None,
+        typed: bool = False,
+        in_state: bool = True,
     ):
         self.number = number
         self.group = group
         self.title = title
         self.fields = tuple(fields)
         self.label = label
+        self.depth = 2 if label else 1
+        self.in_state = in_state
+        self.header = TYPED_HEADER if typed else PLAIN_HEADER
+        self.id_key = "seId" if typed else "ID"
         self.size = sum(field.kind.bits for field in fields) // 8
         self._finish = finish
-        self._id_key = "seId" if "0x" in group else "ID"
         self._layouts: dict[int, _Layout] = {}
+
+    @property
+    def published(self) -> tuple[Field, ...]:
+        """What a whole record tells, in order: the header, the fields, and the time at last."""
+        named = (field for field in self.fields if field.name and field is not TIME)
+        return (*self.header, *named, TIME)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The published names, in order."""
-        return tuple(self._layout(self.size).template)
+        return tuple(field.name for field in self.published)
 
     def decode(self, device: str, raw: bytes, zone: Zone) -> Record:
         """The published record of `device` from the bytes behind its header."""
@@ -88,7 +101,7 @@ class Table:
                 if values[index] in NOT_REPORTED_VALUES:
                     values[index] = None
         record = template.copy()
-        record[self._id_key] = device
+        record[self.id_key] = device
         record.update(zip(names, values))  # noqa: B905 (saying "strict" doubles its time)
         for name, source, shift, mask, denominator in scaled:
             record[name] = (record[source] >> shift & mask) / denominator
@@ -141,14 +154,8 @@ class Table:
 
     def _template(self, size: int) -> Record:
         """What stands before the fields: when, which device, and what it is."""
-        record: Record = {"Date": None, "Time": None}
-        if self._id_key == "seId":
-            record["seType"] = f"0x{self.number:04x}"
-        record[self._id_key] = None
-        if self._id_key == "seId":
-            record["devLen"] = size
-            record["devType"] = self.group
-        return record
+        known = {"seType": f"0x{self.number:04x}", "devLen": size, "devType": self.group}
+        return {field.name: known.get(field.name) for field in self.header}
 
 
 def _groups(fields: Sequence[Field]) -> list[list[Field]]:

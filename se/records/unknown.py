@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from se.records.field import REST, TIME, Field
+from se.records.field import REST, TIME, Field, Nature
 from se.records.table import Table
 
 
@@ -15,5 +15,7 @@ def unknown_table(number: int) -> Table:
         number,
         f"Unknown_device_0x{number:04x}",
         "not deciphered",
-        [TIME, Field("Undeciphered_data", REST, "", "the bytes in hex")],
+        [TIME, Field("Undeciphered_data", REST, "", "the bytes in hex", Nature.HOUSEKEEPING)],
+        typed=True,
+        in_state=False,
     )

@@ -18,8 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from se.errors import OutputError
 from se.files.names import refuse_same_file
 from se.files.write import open_output, replace_file
-from se.records import RECORD_TYPES
-from se.records.unknown import unknown_table
+from se.records.groups import group, known_groups
 from se.sinks.readings import Fields, Reading
 
 Columns = tuple[str, ...]
@@ -51,7 +50,7 @@ class CsvFiles(contextlib.ExitStack):
         self._source = source
         self._prefix = f"{prefix}." if prefix else ""
         self._paths: dict[str, str] = {}
-        self._name(dict.fromkeys(table.group for table in RECORD_TYPES.values()), names)
+        self._name(known_groups(), names)
         self._delimiter = delimiter
         self._header = header
         self._append = append
@@ -60,7 +59,7 @@ class CsvFiles(contextlib.ExitStack):
     def write(self, readings: Iterable[Reading]) -> None:
         """Write the readings of a line."""
         for reading in readings:
-            key = "seId" if "0x" in reading.device_type else "ID"
+            key = group(reading.device_type).id_key
             reading.fields.setdefault(key, ".".join(reading.identifiers))
             file = self._files.get(reading.device_type) or self._open(reading)
             file.write(reading.fields)
@@ -165,7 +164,7 @@ class _CsvFile:
         """The columns that the first row of a file names or has. Raises OutputError."""
         if {"Date", "Time"} <= set(first) and len(set(first)) == len(first):
             return tuple(first)
-        tables = table_columns(self._device_type)
+        tables = group(self._device_type).columns
         for columns in (columns_with(self._device_type, (), fields), *tables, _union(tables)):
             if len(columns) == len(first) and _DATE.match(first[0]):
                 return columns
@@ -185,12 +184,6 @@ class _CsvFile:
             raise OutputError(f"{self._path}: is no CSV file: {error}") from error
 
 
-def table_columns(device_type: str) -> list[Columns]:
-    """The columns of every table that a device type has."""
-    tables = [table.keys for table in RECORD_TYPES.values() if table.group == device_type]
-    return tables or [unknown_table(0).keys]
-
-
 def _union(tables: Iterable[Columns]) -> Columns:
     return tuple(dict.fromkeys(itertools.chain(*tables)))
 
@@ -201,7 +194,7 @@ def columns_with(device_type: str, columns: Columns, fields: Fields) -> Columns:
     They are all columns of the record's table, in the order of the tables, then what no table
     knows. Columns that are in another order already stay, and the new ones come behind them.
     """
-    tables = table_columns(device_type)
+    tables = group(device_type).columns
     table = max(tables, key=lambda keys: len(fields.keys() & set(keys)))
     wanted = {*columns, *table, *fields}
     ordered = [name for name in _union([*tables, columns, tuple(fields)]) if name in wanted]

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from se.log import LOG
+from se.records.groups import group
 from se.sinks.readings import Reading, moment
 
 Metric = tuple[str, int, float]  # name, UTC seconds, value
@@ -20,30 +21,22 @@ Metric = tuple[str, int, float]  # name, UTC seconds, value
 BATCH_LIMIT = 500  # metrics; carbon ends the connection at a message of 1,048,576 bytes
 PART_LIMIT = 200  # characters, as a file name may have 255 with its ending
 
-# What identifies or describes a device and is no measurement.
-HOUSEKEEPING = frozenset(
-    "ID Inverter seId seType devLen devType dateTime Date Time recType onlyIntervalData "
-    "Undeciphered_data".split()
-)
-HOUSEKEEPING_PREFIXES = ("AlwaysZero_", "Flag_", "HexConst_")
-
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def metrics(base: str, reading: Reading) -> list[Metric]:
-    """Every number of a reading that is a measurement. Without a known time there are none."""
+    """Every number of a reading that tells a value. Without a known time there are none."""
     parts = [part for part in base.split(".") if part]
     name = ".".join(map(_fit, (*parts, *reading.path)))
     time = moment(reading.fields)
     if time is None:
         LOG.warning("%s: has no dateTime, Date and Time: not sent", name)
         return []
+    descriptive = group(reading.device_type).descriptive
     return [
         (f"{name}.{_fit(field)}", time, value)
         for field, value in reading.fields.items()
-        if type(value) in (int, float)
-        and field not in HOUSEKEEPING
-        and not field.startswith(HOUSEKEEPING_PREFIXES)
+        if type(value) in (int, float) and field not in descriptive
     ]
 
 

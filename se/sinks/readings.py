@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from se.records.groups import group
 from se.wire.values import NOT_REPORTED_VALUES
 
 Fields = dict[str, Any]  # of one device; the values are numbers, texts, true, false and null
@@ -29,7 +30,7 @@ _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 class Reading(NamedTuple):
     """What one device reported at one moment.
 
-    `identifiers` are the device's ID and, for meters and batteries, the label of the part.
+    `identifiers` are the device's ID and, where its parts are told one by one, their label.
     """
 
     device_type: str
@@ -80,8 +81,7 @@ def flatten(data: Mapping[str, Any]) -> Flat:
         return flat
     for device_type, devices in data.items():
         if _DEVICE_TYPE.fullmatch(device_type):
-            depth = 2 if device_type.startswith(("meters_", "batteries_")) else 1
-            _descend(flat, (device_type,), devices, depth)
+            _descend(flat, (device_type,), devices, group(device_type).depth)
         else:
             flat.problems.append(f"{device_type[:64]!r} is no device type")
     return flat
