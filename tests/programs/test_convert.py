@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from se.programs.convert import ReadingSource, keep_state, write_csv
-from se.records import RECORD_TYPES, format_telemetry, groups, parse_telemetry
+from se.records import format_telemetry
 from se.records.field import F32, TIME, U16, U32, Field, Nature
 from se.records.table import Table
 from se.sinks.csv_files import CsvFiles
@@ -20,7 +20,7 @@ from se.sinks.graphite import Metric, encode_pickle, encode_text, metrics
 from se.sinks.json_lines import encode_line
 from se.stop import Stop
 from se.stream import Mark
-from tests.support.zones import zone
+from tests.support.records import more_record_types, parse
 
 NOON = 1446289200
 FIELDS = [
@@ -45,18 +45,14 @@ SENSOR["devType"] = "sensors_0x009a"
 def new_tables(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Iterator[None]:
     """Two record types more, and a folder to work in."""
     monkeypatch.chdir(tmp_path)
-    for table in (LABELLED, PLAIN):
-        monkeypatch.setitem(RECORD_TYPES, table.number, table)
-    groups.known_groups.cache_clear()
-    yield
-    groups.known_groups.cache_clear()
+    with more_record_types(LABELLED, PLAIN):
+        yield
 
 
 def day(*records: tuple[int, int, dict[str, Any]]) -> str:
     """The file of a message with these records after those of the two new types."""
     new = [(table.number, 0x7F101234, VALUES) for table in (LABELLED, PLAIN)]
-    with zone("UTC") as local:
-        lines = parse_telemetry(format_telemetry([*new, *records]), local).lines
+    lines = parse(format_telemetry([*new, *records])).lines
     pathlib.Path("day.json").write_bytes(b"".join(map(encode_line, lines)))
     return "day.json"
 

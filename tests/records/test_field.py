@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from se.records import RECORD_TYPES, format_record
+from se.records import format_record
 from se.records.field import REST, format_hex
 from tests.support.records import record
 
@@ -19,5 +19,4 @@ def test_no_inverter_is_zero() -> None:
 
 def test_hex_groups_have_sixteen_bytes() -> None:
     assert format_hex(bytes(range(17))) == "00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f | 10"
-    assert RECORD_TYPES.get(0x0043) is None
     assert REST.encode is not None and REST.encode("01 | 02") == b"\1\2"

@@ -79,9 +79,11 @@ def test_times_are_local_and_utc_seconds_stand_beside_them() -> None:
 
 def test_lengths_without_end_do_not_fill_the_memory() -> None:
     table = RECORD_TYPES[0x0080]
+    kept = []
     for size in range(300):
         parse(struct.pack("<HLH", 0x0080, 1, size) + bytes(size))
-    assert len(table._layouts) <= 64
+        kept.append(len(table._layouts))
+    assert max(kept) == 64
 
 
 @pytest.mark.parametrize("number", [0x0000, 0x0010, 0x0011, 0x0022, 0x0080, 0x0082])
