@@ -1,6 +1,7 @@
 """What telemetry tells: a table for each record type, and the published form of a message.
 
-A new device type is one table and one line in `RECORD_TYPES`.
+A new device type is one table and one line in `RECORD_TYPES`: every converter knows it then, as
+`se.records.groups` tells it what the tables say.
 """
 
 from __future__ import annotations
