@@ -46,5 +46,7 @@ def more_record_types(*tables: Table) -> Iterator[None]:
         for table in tables:
             patch.setitem(RECORD_TYPES, table.number, table)
         known_groups.cache_clear()
-        yield
-    known_groups.cache_clear()
+        try:
+            yield
+        finally:
+            known_groups.cache_clear()
