@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.log import LOG, set_up_log
 from se.programs.convert_options import FOLLOW_HELP, IN_FILE_HELP
 
 EXAMPLES = """
@@ -21,11 +20,12 @@ def parser() -> cli.Parser:
     """The options, as the user's document lists them."""
     options = cli.Parser("se2csv.py", __doc__ or "", EXAMPLES, short_help=False)
     add = options.add_argument
-    add("inFile", nargs="?", help=IN_FILE_HELP)
+    add("input", nargs="?", metavar="inFile", help=IN_FILE_HELP)
     add("-a", dest="append", action="store_true", help="append to existing files")
     add(
         "-d",
-        dest="delim",
+        dest="delimiter",
+        metavar="DELIM",
         type=_delimiter,
         default=",",
         help=r'delimiter, "\t" for a tab (default: "%(default)s")',
@@ -45,31 +45,11 @@ def _delimiter(text: str) -> str:
     return text
 
 
-def work(options: argparse.Namespace) -> int:
-    """Write the CSV files that the options name."""
-    from se.errors import UsageError
-    from se.files.write import refuse_special_file
-    from se.programs.convert import write_csv
-    from se.sinks.csv_files import CsvFiles
+def work(arguments: argparse.Namespace) -> int:
+    """Write the CSV files that the arguments name."""
+    from se.programs import csv_files
 
-    set_up_log("se2csv", 0, "stderr", append=True)
-    names = {}
-    for option, device_type in (("-i", "inverters"), ("-o", "optimizers")):
-        if name := getattr(options, device_type):
-            LOG.warning("%s is deprecated: use -p", option)
-            if name == "-":
-                raise UsageError(f"{option}: needs a file, stdout would not tell the types apart")
-            refuse_special_file(name)
-            names[device_type] = name
-    files = CsvFiles(
-        options.inFile,
-        options.prefix,
-        names=names,
-        delimiter=options.delim,
-        header=options.header,
-        append=options.append,
-    )
-    return write_csv(options.inFile, files, follow=options.follow)
+    return csv_files.run(csv_files.Options(**vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.log import set_up_log
 from se.programs.convert_options import graphite_parser
 
 EXAMPLES = """
@@ -22,13 +21,11 @@ def parser() -> cli.Parser:
     return graphite_parser("se2graphite.py", __doc__ or "", EXAMPLES, port=2003, delay=0.1)
 
 
-def work(options: argparse.Namespace) -> int:
-    """Send what the options name."""
-    from se.programs.convert import send_metrics
-    from se.sinks.graphite import encode_text
+def work(arguments: argparse.Namespace) -> int:
+    """Send what the arguments name."""
+    from se.programs import graphite
 
-    set_up_log("se2graphite", 0, "stderr", append=True)
-    return send_metrics(options, encode_text, "text")
+    return graphite.run(graphite.Options(protocol="text", **vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

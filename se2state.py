@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 
 from se import cli
-from se.log import set_up_log
 from se.programs.convert_options import IN_FILE_HELP
 
 EXAMPLES = """
@@ -21,7 +20,7 @@ def parser() -> cli.Parser:
     """The options, as the user's document lists them."""
     options = cli.Parser("se2state.py", __doc__ or "", EXAMPLES)
     add = options.add_argument
-    add("inFile", nargs="?", help=IN_FILE_HELP + "; it is followed as it grows")
+    add("input", nargs="?", metavar="inFile", help=IN_FILE_HELP + "; it is followed as it grows")
     add(
         "-o",
         dest="state",
@@ -33,17 +32,11 @@ def parser() -> cli.Parser:
     return options
 
 
-def work(options: argparse.Namespace) -> int:
-    """Keep the state file that the options name."""
-    from se.errors import UsageError
-    from se.files.names import STDOUT, refuse_same_file
-    from se.programs.convert import keep_state
+def work(arguments: argparse.Namespace) -> int:
+    """Keep the state file that the arguments name."""
+    from se.programs import state
 
-    if options.state == STDOUT:
-        raise UsageError("-o: the state needs a file, it is written anew again and again")
-    set_up_log("se2state", 0, "stderr", append=True)
-    refuse_same_file(options.inFile, options.state)
-    return keep_state(options.inFile, options.state, once=options.once)
+    return state.run(state.Options(**vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -46,11 +46,11 @@ def parser() -> cli.Parser:
     return options
 
 
-def work(options: argparse.Namespace) -> int:
-    """Load what does the work, which --help can do without, and do it."""
+def work(arguments: argparse.Namespace) -> int:
+    """Extract what the arguments name."""
     from se.programs import extract
 
-    return extract.run(options)
+    return extract.run(extract.Options(**vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,11 +29,11 @@ def parser() -> cli.Parser:
     return options
 
 
-def work(options: argparse.Namespace) -> int:
-    """Load what does the work, which --help can do without, and do it."""
+def work(arguments: argparse.Namespace) -> int:
+    """Make the key file that the arguments name."""
     from se.programs import key
 
-    return key.run(options)
+    return key.run(key.Options(**vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

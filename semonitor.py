@@ -62,11 +62,11 @@ def parser() -> cli.Parser:
     return options
 
 
-def work(options: argparse.Namespace) -> int:
-    """Load what does the work, which --help can do without, and do it."""
-    from se.programs.monitor import run
+def work(arguments: argparse.Namespace) -> int:
+    """Decode what the arguments name."""
+    from se.programs.monitor import options, run
 
-    return run.run(options)
+    return run.run(options.Options(**vars(arguments)))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,9 +1,15 @@
-"""What the seven programs share: the parser's manners, the log, signals, errors to exit codes.
+"""What the seven programs share: the parser's manners, the log, errors to exit codes.
 
-A program is a parser made here and one function that does the work; `run` joins them:
+A program is a parser made here and one function that does the work; `run` joins them. What the
+work loads, --help can do without; and behind the work the parsed arguments are typed options:
+
+    def work(arguments: argparse.Namespace) -> int:
+        from se.programs import tool
+
+        return tool.run(tool.Options(**vars(arguments)))
 
     def main(argv=None) -> int:
-        return cli.run(PARSER, work, argv)
+        return cli.run(parser(), work, argv)
 
 Exit codes: 0 done, 1 a run-time error, 2 a wrong command line, 130 after Ctrl-C, 141 when the
 reader of our output went away (what a shell reports of any program that SIGPIPE or SIGINT ended).
@@ -20,7 +26,7 @@ from typing import NoReturn
 
 from se import __version__
 from se.errors import SolarEdgeError
-from se.log import complain
+from se.log import begin_log, complain
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,9 +58,10 @@ def run(
     argv: Sequence[str] | None,
 ) -> int:
     """Parse `argv`, do the work, and return the exit code; every foreseen error is one line."""
-    options = parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    begin_log(parser.prog.removesuffix(".py"))
     try:
-        return work(options)
+        return work(arguments)
     except SolarEdgeError as error:
         complain(f"{parser.prog}: {error}")
         return error.exit_code

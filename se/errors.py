@@ -4,7 +4,7 @@
     +-- UsageError          exit code 2: the command line
     +-- InputError          input that is missing, unreadable or not what it should be
     |   +-- NotCaptureError     a file that is no packet capture at all
-    |   +-- NoMessageError      a sound capture without a message: told, but no failure
+    |   +-- NoMessageError      a sound input without a message: told, but no failure
     +-- OutputError         output that cannot be opened or written
     +-- KeyFileError        a key file that holds no key; its text never shows the key
     +-- DataError           what cannot be decoded, where the user asked to halt on it (-x)
@@ -37,7 +37,7 @@ class NotCaptureError(InputError):
 
 
 class NoMessageError(InputError):
-    """A capture is sound and holds no message; that is worth a line, but no failure."""
+    """An input is sound and holds no message; that is worth a line, but no failure."""
 
     exit_code = 0
 

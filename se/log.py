@@ -39,7 +39,13 @@ def complain(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
 
-def set_up_log(prog: str, verbosity: int, target: str, *, append: bool) -> None:
+def begin_log(program: str) -> None:
+    """Log as `program`: its warnings and errors, to stderr, until `set_up_log` says otherwise."""
+    LOG.name = program
+    set_up_log(0)
+
+
+def set_up_log(verbosity: int, target: str = "stderr", *, append: bool = True) -> None:
     """Send the log of the package to `target`: stdout, stderr, syslog or a file's name.
 
     `verbosity` is the number of -v. Trouble with the log is told once on stderr and never
@@ -48,7 +54,7 @@ def set_up_log(prog: str, verbosity: int, target: str, *, append: bool) -> None:
     form = "%(asctime)s %(levelname)s %(message)s"
     handler: logging.Handler
     if target == "syslog":
-        handler, form = _SyslogHandler(), f"{prog}[%(process)d]: %(message)s"
+        handler, form = _SyslogHandler(), "%(name)s[%(process)d]: %(message)s"
     elif target in ("stdout", "stderr"):
         handler = logging.StreamHandler(getattr(sys, target))
     else:

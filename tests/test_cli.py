@@ -1,7 +1,6 @@
 """What the programs share: parser, exit codes, log, signals."""
 
 import argparse
-import logging
 import os
 import pathlib
 import select
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -26,16 +24,6 @@ def parser(*, short_help: bool = True) -> cli.Parser:
     made = cli.Parser("tool", "Does it.", "\n  tool file   read a file\n", short_help=short_help)
     made.add_argument("--number", type=int)
     return made
-
-
-@pytest.fixture(autouse=True)
-def restored_log() -> Iterator[None]:
-    yield
-    for handler in LOG.handlers[:]:
-        LOG.removeHandler(handler)
-        handler.close()
-    LOG.setLevel(logging.NOTSET)
-    LOG.propagate = True
 
 
 @pytest.mark.parametrize(
@@ -153,7 +141,7 @@ def log_everything() -> None:
 @pytest.mark.parametrize("verbosity", range(6))
 def test_each_v_adds_a_level(verbosity: int, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "log"
-    set_up_log("tool", verbosity, str(path), append=False)
+    set_up_log(verbosity, str(path), append=False)
     log_everything()
     lines = [line.split(maxsplit=3)[3] for line in path.read_text().splitlines()]
     levels = ["an error", "operations", "messages", "parsed", "raw"]
@@ -163,25 +151,25 @@ def test_each_v_adds_a_level(verbosity: int, tmp_path: pathlib.Path) -> None:
 def test_a_log_file_is_overwritten_or_appended_to(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "log"
     for append, count in ((False, 1), (False, 1), (True, 2)):
-        set_up_log("tool", 0, str(path), append=append)
+        set_up_log(0, str(path), append=append)
         LOG.error("line")
         assert path.read_text().count("line") == count
 
 
 def test_a_log_file_that_cannot_be_opened_is_an_error(tmp_path: pathlib.Path) -> None:
     with pytest.raises(OutputError, match="nowhere/log: No such file"):
-        set_up_log("tool", 0, str(tmp_path / "nowhere" / "log"), append=False)
+        set_up_log(0, str(tmp_path / "nowhere" / "log"), append=False)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_the_log_goes_to_a_stream(stream: str, capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_log("tool", 0, stream, append=False)
+    set_up_log(0, stream, append=False)
     LOG.error("line")
     assert getattr(capsys.readouterr(), stream[3:]).endswith("ERROR line\n")
 
 
 def test_a_log_that_cannot_be_written_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_log("tool", 0, "/dev/full", append=True)
+    set_up_log(0, "/dev/full", append=True)
     for _ in range(3):
         LOG.error("line")
     error = capsys.readouterr().err
@@ -199,7 +187,7 @@ def test_a_log_whose_reader_went_away_is_left_quietly(
     os.close(reader)
     with open(writer, "w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        set_up_log("tool", 0, "stdout", append=False)
+        set_up_log(0, "stdout", append=False)
         LOG.error("line")
         monkeypatch.undo()
         with pytest.raises(BrokenPipeError):
@@ -207,15 +195,34 @@ def test_a_log_whose_reader_went_away_is_left_quietly(
     assert capsys.readouterr().err == ""
 
 
-def test_syslog_gets_whole_messages(
+def test_the_log_goes_to_stderr_with_warnings_alone_until_it_is_set_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work(arguments: argparse.Namespace) -> int:
+        LOG.warning("a warning")
+        LOG.info("operations")
+        return 0
+
+    assert cli.run(parser(), work, []) == 0
+    output, error = capsys.readouterr()
+    assert error.endswith(" WARNING a warning\n") and error.count("\n") == 1
+    assert output == ""
+
+
+def test_syslog_gets_whole_messages_and_the_name_of_the_program(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(tmp_path / "log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(path)
         monkeypatch.setattr(log, "SYSLOG_SOCKETS", ("/nowhere", path))
-        set_up_log("tool", 1, "syslog", append=False)
-        LOG.info("%d messages", 3)
+
+        def work(arguments: argparse.Namespace) -> int:
+            set_up_log(1, "syslog")
+            LOG.info("%d messages", 3)
+            return 0
+
+        assert cli.run(cli.Parser("tool.py", "", ""), work, []) == 0
         assert server.recv(1000).endswith(b"tool[%d]: 3 messages\0" % os.getpid())
 
 
@@ -226,7 +233,7 @@ def test_without_a_syslog_the_log_goes_to_stderr(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(nobody))
     monkeypatch.setattr(log, "SYSLOG_SOCKETS", (str(nobody), "/nowhere"))
-    set_up_log("tool", 0, "syslog", append=False)
+    set_up_log(0, "syslog", append=False)
     LOG.error("line")
     LOG.error("another")
     assert capsys.readouterr().err.count("\n") == 2

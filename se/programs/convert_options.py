@@ -39,7 +39,7 @@ def graphite_parser(
         " goes away later is tried again without end",
     )
     parser.add_argument("-f", dest="follow", action="store_true", help=FOLLOW_HELP)
-    parser.add_argument("inFile", nargs="?", help=IN_FILE_HELP)
+    parser.add_argument("input", nargs="?", metavar="inFile", help=IN_FILE_HELP)
     return parser
 
 

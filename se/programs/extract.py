@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 import itertools
 import os
 import socket
+from typing import NamedTuple
 
 from se.capture.extractor import Extractor, extract_messages
 from se.capture.reader import Report, read_packets
@@ -19,11 +19,23 @@ from se.programs.captures import open_captures
 from se.stop import Stop
 
 
-def run(options: argparse.Namespace) -> int:
+class Options(NamedTuple):
+    """The command line of seextract.py."""
+
+    source: str  # a file or folder; - is stdin
+    append: bool  # to the output
+    both: bool  # the server's messages too
+    follow: bool  # the file as it grows, or the folder
+    output: str | None  # - and None are stdout
+    server: str  # name or address
+    verbose: int  # how many -v
+
+
+def run(options: Options) -> int:
     """Do what seextract.py was called for; returns the exit code."""
     if not options.server:
         raise UsageError("-s: the name or address of a server is missing")
-    set_up_log("seextract", options.verbose, "stderr", append=True)
+    set_up_log(options.verbose)
     report = Report(is_folder=os.path.isdir(options.source), follow=options.follow)
     captures = open_captures(options.source, report, output=options.output)
     extractor = Extractor(Servers(options.server, resolve), both=options.both)

@@ -7,11 +7,10 @@ passed over. No message ever shows a part of the key.
 
 from __future__ import annotations
 
-import argparse
 import io
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,7 +24,14 @@ from se.wire.keyring import KEY_PARAMETERS
 _KEY = struct.Struct(f"<{len(KEY_PARAMETERS)}L")
 
 
-def run(options: argparse.Namespace) -> int:
+class Options(NamedTuple):
+    """The command line of sekey.py."""
+
+    input: str | None  # - and None are stdin
+    output: str | None  # - and None are stdout
+
+
+def run(options: Options) -> int:
     """Do what sekey.py was called for; returns the exit code."""
     name = display_name(options.input)
     refuse_same_file(options.input, options.output)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 import semonitor
+from se.programs.monitor.options import NetworkOptions, Options, source_options
 from se.records.__main__ import document
 from tests.support import pcap_writer as writer
 from tests.support import processes, site
@@ -109,9 +110,9 @@ def test_the_examples_of_the_server_are_command_lines() -> None:
     examples = re.findall(r"semonitor\.py\)? (-.*)$", SERVER, re.MULTILINE)
     assert len(examples) == 6
     for example in examples:
-        options = semonitor.parser().parse_args(shlex.split(example))
-        options.check(options)
-        assert options.type == "n"
+        arguments = semonitor.parser().parse_args(shlex.split(example))
+        taken = source_options(Options(**vars(arguments)))
+        assert isinstance(taken, NetworkOptions)
 
 
 def test_the_unit_of_the_server_is_one(tmp_path: pathlib.Path) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import time
+from collections.abc import Collection
 
 from se.capture.unpack import unpack_messages
-from se.errors import InputError
+from se.errors import InputError, NoMessageError
 from se.files.names import display_name
 from se.files.read import modified, read_chunks
 from se.keys import SessionStore
-from se.log import complain
 from se.programs.monitor.monitor import Monitor
+from se.programs.monitor.options import FileOptions
 from se.stop import Stop
 from se.stream import Mark, Stream
 from se.wire.keyring import Locked
@@ -21,14 +21,20 @@ from se.wire.session import Recent, Session
 class FileSource:
     """A file, followed or not, or stdin; opened by its making, which raises InputError."""
 
-    def __init__(self, options: argparse.Namespace):
+    inverters: Collection[int] = ()
+
+    def __init__(self, options: FileOptions):
         self.name = display_name(options.datasource)
         self._path = options.datasource
         self._follow = options.follow
         self._chunks = read_chunks(options.datasource, follow=options.follow)
 
     def run(self, monitor: Monitor, store: SessionStore, stop: Stop) -> None:
-        """Decode it to its end or a signal. Raises InputError where it is a damaged capture."""
+        """Decode it to its end or a signal.
+
+        Raises InputError where it is a damaged capture, and NoMessageError at its end if it holds
+        no message.
+        """
         chunks = unpack_messages(_until(stop, self._chunks), self.name, follow=self._follow)
         try:
             self._decode(chunks, monitor, store, stop)
@@ -60,7 +66,7 @@ class FileSource:
         for inverter in store.keyring.misfits():
             monitor.complain(self.name, Locked.WRONG_KEY, inverter)
         if size and not monitor.found_messages:
-            complain(f"semonitor.py: {self.name}: no SolarEdge message in {size} bytes")
+            raise NoMessageError(f"{self.name}: no SolarEdge message in {size} bytes")
 
 
 def _until(stop: Stop, chunks: Stream[bytes]) -> Stream[bytes]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import socket
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from se.errors import DeviceError
@@ -13,6 +13,7 @@ from se.keys import SessionStore
 from se.log import LOG
 from se.programs.monitor.clients import Clients, Order
 from se.programs.monitor.monitor import Monitor
+from se.programs.monitor.options import NetworkOptions
 from se.programs.monitor.privileges import User
 from se.programs.monitor.sequence_file import SequenceFile
 from se.stop import Stop
@@ -33,7 +34,8 @@ class NetworkSource:
 
     name = "the network"
 
-    def __init__(self, options: argparse.Namespace):
+    def __init__(self, options: NetworkOptions):
+        self.inverters: Collection[int] = options.slaves
         self._user = User(options.user) if options.user else None
         self._order = None
         if options.commands:
@@ -48,17 +50,19 @@ class NetworkSource:
             for port in options.ports:
                 self._listeners.append(opened.enter_context(open_listener("", port)))
             if options.interface:
-                self._open_interface(options, opened)
+                self._open_interface(options.interface, options, opened)
             self._opened = opened.pop_all()
 
-    def _open_interface(self, options: argparse.Namespace, opened: contextlib.ExitStack) -> None:
+    def _open_interface(
+        self, name: str, options: NetworkOptions, opened: contextlib.ExitStack
+    ) -> None:
         """DHCP, DNS, and the other ports that inverters may try, on the interface alone."""
         from se.transport.interfaces import find_interface
         from se.transport.services import open_services
 
-        interface = find_interface(options.interface)
+        interface = find_interface(name)
         self._services = open_services(interface, any_mac=options.any_mac)
-        self._interface = (options.interface, socket.if_nametoindex(options.interface))
+        self._interface = (name, socket.if_nametoindex(name))
         for service in self._services:
             opened.callback(service.close)
         for port in sorted({*FALLBACK_PORTS} - {*options.ports}, reverse=True):

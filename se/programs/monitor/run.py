@@ -6,16 +6,22 @@ hands what its sessions meet to the monitor.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+from collections.abc import Collection
 from typing import Protocol
 
 from se.files.names import refuse_same_file
 from se.files.write import open_output
 from se.keys import SessionStore
 from se.log import LOG, LOG_STREAMS, set_up_log
-from se.programs.monitor import options as monitor_options
 from se.programs.monitor.monitor import Monitor
+from se.programs.monitor.options import (
+    FileOptions,
+    Options,
+    SerialOptions,
+    SourceOptions,
+    source_options,
+)
 from se.sinks.json_lines import JsonLines
 from se.stop import Stop
 
@@ -23,15 +29,16 @@ from se.stop import Stop
 class Source(Protocol):
     """A file, a serial port, or the network."""
 
-    name: str
+    name: str  # for the log
+    inverters: Collection[int]  # the IDs that the user named
 
     def run(self, monitor: Monitor, store: SessionStore, stop: Stop) -> None:
         """Read until the end, or until a signal comes."""
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Do what semonitor.py was called for; returns the exit code."""
-    monitor_options.check(options)
+    taken = source_options(options)
     refuse_same_file(
         options.datasource,
         options.output,
@@ -39,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
         None if options.debug in LOG_STREAMS else options.debug,
         *dict.fromkeys(options.keys),
     )
-    source = _open_source(options)
-    set_up_log("semonitor", options.verbose, options.debug, append=options.append)
+    source = _open_source(taken)
+    set_up_log(options.verbose, options.debug, append=options.append)
     store = SessionStore(options.keys)
     LOG.info("reading %s%s", source.name, " and following it" if options.follow else "")
     with contextlib.ExitStack() as stack:
@@ -55,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             for each in outputs:
                 each.clear()
         monitor = Monitor(
-            JsonLines(output), strict=options.strict, record=record, inverters=options.slaves
+            JsonLines(output), strict=options.strict, record=record, inverters=source.inverters
         )
         try:
             source.run(monitor, store, stop)
@@ -65,16 +72,16 @@ def run(options: argparse.Namespace) -> int:
         return stop.exit_code if stop.requested else 0
 
 
-def _open_source(options: argparse.Namespace) -> Source:
+def _open_source(options: SourceOptions) -> Source:
     """Open where the bytes come from; its modules are loaded only for those who need them."""
-    if options.type == monitor_options.NETWORK:
-        from se.programs.monitor.network import NetworkSource
+    if isinstance(options, FileOptions):
+        from se.programs.monitor.file import FileSource
 
-        return NetworkSource(options)
-    if options.type in (monitor_options.RS232, monitor_options.RS485):
+        return FileSource(options)
+    if isinstance(options, SerialOptions):
         from se.programs.monitor.serial import SerialSource
 
         return SerialSource(options)
-    from se.programs.monitor.file import FileSource
+    from se.programs.monitor.network import NetworkSource
 
-    return FileSource(options)
+    return NetworkSource(options)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
+from collections.abc import Collection
 
 from se.keys import SessionStore
 from se.programs.monitor.monitor import Monitor
-from se.programs.monitor.options import RS485
+from se.programs.monitor.options import SerialOptions
 from se.programs.monitor.sequence_file import SequenceFile
 from se.programs.monitor.zone import LocalZone
 from se.stop import Stop
@@ -26,8 +26,9 @@ IDLE_S = 1.0  # the rest of a message does not come after such a pause
 class SerialSource:
     """A serial port, opened by its making, which raises DeviceError."""
 
-    def __init__(self, options: argparse.Namespace):
-        self.name: str = options.datasource
+    def __init__(self, options: SerialOptions):
+        self.name = options.datasource
+        self.inverters: Collection[int] = options.slaves
         self._options = options
         self._port = SerialPort(self.name, options.baud, reopen=not options.strict)
 
@@ -52,17 +53,17 @@ class SerialSource:
                 store.save_soon()
 
 
-def _conversation(options: argparse.Namespace, keyring: Keyring) -> Conversation:
+def _conversation(options: SerialOptions, keyring: Keyring) -> Conversation:
     """What is to be said and answered on this port, if anything."""
     leading = options.master or options.commands
     server = Server(LocalZone().offset, os.urandom)
     # whoever is not asked to lead an RS485 bus has no business to speak there
-    answers = leading or options.type != RS485
+    answers = leading or not options.is_bus
     session = Session(keyring, Recent(), server if answers else None, idle=IDLE_S)
     if options.master:
         return Master(session, options.slaves, SequenceFile().next_number)
     if options.commands:
         number = SequenceFile().next_number
-        grant = options.type == RS485
-        return Commander(session, options.slaves[0], options.commands, number, grant=grant)
+        inverter, grant = options.slaves[0], options.is_bus
+        return Commander(session, inverter, options.commands, number, grant=grant)
     return Conversation(session)

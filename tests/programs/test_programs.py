@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from se.programs.convert import ReadingSource, keep_state, write_csv
+from se.programs import csv_files, state
+from se.programs.reading_stream import ReadingStream
 from se.records import format_telemetry
 from se.records.field import F32, TIME, U16, U32, Field, Nature
 from se.records.table import Table
-from se.sinks.csv_files import CsvFiles
 from se.sinks.graphite import Metric, encode_pickle, encode_text, metrics
 from se.sinks.json_lines import encode_line
 from se.stop import Stop
@@ -58,16 +58,16 @@ def day(*records: tuple[int, int, dict[str, Any]]) -> str:
 
 
 def state_of(path: str) -> dict[str, Any]:
-    assert keep_state(path, "solar.json", once=True) == 0
-    state: dict[str, Any] = json.loads(pathlib.Path("solar.json").read_bytes())
-    return state
+    assert state.run(state.Options(path, "solar.json", once=True)) == 0
+    written: dict[str, Any] = json.loads(pathlib.Path("solar.json").read_bytes())
+    return written
 
 
 def batch_of(path: str) -> list[Metric]:
     with Stop() as stop:
         return [
             metric
-            for readings in ReadingSource(path, follow=False, stop=stop)
+            for readings in ReadingStream(path, follow=False, stop=stop)
             if not isinstance(readings, Mark)
             for reading in readings
             for metric in metrics("base", reading)
@@ -86,16 +86,24 @@ def test_a_new_record_type_is_in_the_state() -> None:
 
 
 def test_an_event_ends_the_momentary_values_of_a_new_record_type() -> None:
-    state = state_of(day((0x0300, 0x7F105678, {"dateTime": NOON + 1, "Type": 0})))
-    assert state["chargers"]["7F101234"]["plug2"] == CHARGER | {"P": 0}
-    assert state["sensors_0x009a"]["7F101234"] == SENSOR | {"P": 0}
+    ended = state_of(day((0x0300, 0x7F105678, {"dateTime": NOON + 1, "Type": 0})))
+    assert ended["chargers"]["7F101234"]["plug2"] == CHARGER | {"P": 0}
+    assert ended["sensors_0x009a"]["7F101234"] == SENSOR | {"P": 0}
 
 
 @pytest.mark.parametrize(("table", "expected"), [(LABELLED, CHARGER), (PLAIN, SENSOR)])
 def test_a_new_record_type_has_its_csv_file(table: Table, expected: dict[str, Any]) -> None:
-    path = day()
-    files = CsvFiles(path, "", names={}, delimiter=",", header=True, append=False)
-    assert write_csv(path, files, follow=False) == 0
+    options = csv_files.Options(
+        day(),
+        append=False,
+        delimiter=",",
+        follow=False,
+        header=True,
+        prefix="",
+        inverters=None,
+        optimizers=None,
+    )
+    assert csv_files.run(options) == 0
     with open(f"{table.group}.csv", encoding="utf-8", newline="") as file:
         header, row = csv.reader(file)
     assert header == list(table.keys)
