@@ -11,7 +11,8 @@ from se.files.read import CHUNK
 from se.files.write import open_output
 from se.simulator import client, terminal
 from se.simulator.device import Line, make_devices
-from se.simulator.options import check, make_faults, make_site, parser, read_keys
+from se.simulator.options import Options, make_options, parser, read_keys
+from se.simulator.site import Site
 from se.simulator.voice import speak
 
 
@@ -27,28 +28,29 @@ def _write(messages: Iterable[bytes], path: str | None) -> None:
         output.write(bytes(block))
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Do what the options say; returns the exit code."""
-    check(options)
-    site = make_site(options)
+    site = Site(options.plan)
     keys = read_keys(options.key, site)
     if not (options.pty or options.connect):
-        _write(speak(site.reports(), keys, site.plan.seed), options.output)
+        _write(speak(site.reports(), keys, options.plan.seed), options.output)
         return 0
-    line = Line(options.line or Line.RS485) if options.pty else Line.NETWORK
-    devices = make_devices(
-        site, keys, line, faults=make_faults(options), speed=options.speed or 0.0
-    )
-    if options.pty:
-        return terminal.serve(devices, link=options.link, echo=bool(options.echo))
-    groups = [devices] if options.gateway else [[device] for device in devices]
-    manners = client.Manners(bool(options.stay), options.cut or 0, bool(options.deaf))
-    return client.run_clients(groups, options.connect, manners)
+    line = Line(options.line) if options.pty else Line.NETWORK
+    devices = make_devices(site, keys, line, faults=options.faults, speed=options.speed)
+    if options.connect:
+        groups = [devices] if options.gateway else [[device] for device in devices]
+        return client.run_clients(groups, options.connect, options.manners)
+    return terminal.serve(devices, link=options.link, echo=options.echo)
+
+
+def work(arguments: argparse.Namespace) -> int:
+    """Do what the arguments name."""
+    return run(make_options(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
-    return cli.run(parser(), run, argv)
+    return cli.run(parser(), work, argv)
 
 
 if __name__ == "__main__":

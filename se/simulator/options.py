@@ -1,23 +1,21 @@
-"""The options of the simulator, and what they make: a site and its keys."""
+"""The command line of the simulator: what it asks for, and whose keys it names."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import re
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from se import cli
 from se.errors import UsageError
 from se.keys import read_key_file
+from se.simulator.arguments import address, first_day, inverter_ids, number, optimizer_kinds, speed
+from se.simulator.client import Manners
 from se.simulator.device import Line
 from se.simulator.faults import Faults
-from se.simulator.inverter import COMPACT, OPTIMIZER, S_SERIES
 from se.simulator.site import MAX_INVERTERS, Plan, Site
 
 DESCRIPTION = "Simulate a SolarEdge site: its inverters' messages, made from a seed."
-PORT = 22222
-KINDS = (OPTIMIZER, COMPACT, S_SERIES)
 EXAMPLES = """
   python3 -m se.simulator | semonitor.py             a day of one inverter, as JSON
   python3 -m se.simulator --inverters 2 --optimizers 30 --days 10 -o site.dat
@@ -36,19 +34,37 @@ NEEDS = {
     "--connect": ("gateway", "stay", "cut", "deaf"),
     "--pty or --connect": ("speed", "lose", "noise", "silent"),
 }
-_ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
+
+
+class Options(NamedTuple):
+    """What the command line asks for; the messages go to `output` unless `pty` or `connect`."""
+
+    plan: Plan
+    faults: Faults
+    manners: Manners  # with `connect`
+    key: str | None = None  # file
+    output: str | None = None  # - and None are stdout
+    pty: bool = False
+    connect: tuple[str, int] | None = None  # host and port
+    line: str = Line.RS485.value  # with `pty`
+    link: str | None = None  # with `pty`: its other name
+    echo: bool = False  # with `pty`
+    gateway: bool = False  # with `connect`: one connection for all inverters
+    speed: float = 0.0  # times real time; 0 is without waiting
 
 
 def parser() -> cli.Parser:
     """What stands on the site, when, where its messages go, and what goes wrong."""
     options = cli.Parser("python3 -m se.simulator", DESCRIPTION, EXAMPLES)
-    _add_site(options.add_argument_group("the site"))
+    site = options.add_argument_group("the site")
+    _add_devices(site)
+    _add_days(site)
     _add_ways(options.add_argument_group("where its messages go (default: stdout)"))
     _add_faults(options.add_argument_group("what goes wrong"))
     return options
 
 
-def _add_site(group: argparse._ArgumentGroup) -> None:
+def _add_devices(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     inverters, panels = number(1, MAX_INVERTERS), number(0, 500)
     add("--inverters", type=inverters, metavar="N", help="how many inverters (default: 1)")
@@ -58,17 +74,21 @@ def _add_site(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many of them, from the last, have three phases (default: 0)",
     )
-    add("--ids", type=_ids, metavar="ID[,ID...]", help="IDs of the first inverters")
+    add("--ids", type=inverter_ids, metavar="ID[,ID...]", help="IDs of the first inverters")
     add("--optimizers", type=panels, metavar="N", help="at each inverter (default: 10)")
     add(
         "--kinds",
-        type=_kinds,
+        type=optimizer_kinds,
         metavar="TYPE[,...]",
         help="record types of the optimizers in turn: 0000, 0080, 0082 (default: 0080)",
     )
     add("--meter", action="store_true", help="there is a meter")
     add("--battery", action="store_true", help="there is a battery")
-    add("--date", type=_date, metavar="YYYY-MM-DD", help="first day (default: 2026-06-21)")
+
+
+def _add_days(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--date", type=first_day, metavar="YYYY-MM-DD", help="first day (default: 2026-06-21)")
     add(
         "--days",
         type=number(0, 2000),
@@ -88,7 +108,6 @@ def _add_site(group: argparse._ArgumentGroup) -> None:
         help="lines 'ID KEY', or keys of the first inverters: encrypt with them"
         " (with --pty: have them as parameters)",
     )
-    group.set_defaults(**vars(Plan()))
 
 
 def _add_ways(group: argparse._ArgumentGroup) -> None:
@@ -97,7 +116,7 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
     add("--pty", action="store_true", help="a pseudo-terminal, whose name is printed")
     add(
         "--connect",
-        type=_address,
+        type=address,
         metavar="HOST[:PORT]",
         help="the server there (default port: 22222), until everything is told",
     )
@@ -113,7 +132,7 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
     _add_flag(group, "--stay", "with --connect: go on when everything is told")
     add(
         "--speed",
-        type=_speed,
+        type=speed,
         metavar="N",
         help="each report waits for its time, N times faster than real time (default: no waiting)",
     )
@@ -136,88 +155,38 @@ def _add_flag(group: argparse._ArgumentGroup, flag: str, help_text: str) -> None
     group.add_argument(flag, action="store_true", default=None, help=help_text)
 
 
-def number(least: int, most: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number."""
-
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
-    if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return speed
-
-
-def _hexes(text: str, digits: int, what: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    for part in parts:
-        if not 0 < len(part) <= digits or part.strip("0123456789abcdefABCDEF"):
-            raise argparse.ArgumentTypeError(f"{part!r} is not {what}")
-    return tuple(int(part, 16) for part in parts)
-
-
-def _ids(text: str) -> tuple[int, ...]:
-    ids = _hexes(text, 8, "an inverter's ID")
-    if len(set(ids)) < len(ids):
-        raise argparse.ArgumentTypeError("an ID is there twice")
-    return ids
-
-
-def _kinds(text: str) -> tuple[int, ...]:
-    kinds = _hexes(text, 4, "a record type of optimizers")
-    if not set(kinds) <= set(KINDS):
-        raise argparse.ArgumentTypeError(f"{text!r}: optimizers have 0000, 0080 and 0082")
-    return kinds
-
-
-def _address(text: str) -> tuple[str, int]:
-    match = _ADDRESS.fullmatch(text)
-    port = int(match["port"] or PORT) if match else 0
-    if not match or not 0 < port < 0x10000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
-    return match["v6"] or match["host"], port
-
-
-def _date(text: str) -> datetime.date:
-    try:
-        date = datetime.date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-06-21") from error
-    if not 1971 <= date.year <= 2099:
-        raise argparse.ArgumentTypeError(f"{text}: the years 1971 to 2099 can be simulated")
-    return date
-
-
-def check(options: argparse.Namespace) -> None:
-    """Refuse options that go with others than those given. Raises UsageError."""
-    for way, names in NEEDS.items():
-        given = (options.pty and "--pty" in way) or (options.connect and "--connect" in way)
-        for name in names:
-            if not given and getattr(options, name) is not None:
-                raise UsageError(f"--{name.replace('_', '-')} is only for {way}")
-    if options.line == Line.RS232.value and options.inverters > 1:
+def make_options(arguments: argparse.Namespace) -> Options:
+    """What the command line asks for. Raises UsageError for what does not go together."""
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    _refuse_what_needs_another_way(given)
+    plan = Plan(**_take(given, vars(Plan())))
+    _check_plan(plan)
+    if given.get("line") == Line.RS232.value and plan.inverters > 1:
         raise UsageError("--line 2: there is one inverter on an RS232 line")
+    faults = Faults(**_take(given, Faults._fields))
+    manners = Manners(**_take(given, Manners._fields))
+    return Options(plan, faults, manners, **given)
 
 
-def make_site(options: argparse.Namespace) -> Site:
-    """The site that the options describe. Raises UsageError."""
-    plan = Plan(**{name: getattr(options, name) for name in vars(Plan())})
+def _take(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: given.pop(name) for name in names if name in given}
+
+
+def _refuse_what_needs_another_way(given: Mapping[str, Any]) -> None:
+    ways = {f"--{way}" for way in ("pty", "connect") if given.get(way)}
+    for way, names in NEEDS.items():
+        for name in names:
+            if name in given and ways.isdisjoint(way.split(" or ")):
+                raise UsageError(f"--{name.replace('_', '-')} is only for {way}")
+
+
+def _check_plan(plan: Plan) -> None:
     if len(plan.ids) > plan.inverters:
         raise UsageError(
             f"--ids names {len(plan.ids)} inverters, --inverters says {plan.inverters}"
         )
     if plan.three_phase > plan.inverters:
         raise UsageError(f"--three-phase {plan.three_phase} of {plan.inverters} inverters")
-    return Site(plan)
 
 
 def read_keys(path: str | None, site: Site) -> dict[int, bytes]:
@@ -234,10 +203,3 @@ def read_keys(path: str | None, site: Site) -> dict[int, bytes]:
     if len(file.unbound) > len(free):
         raise UsageError(f"{path}: there are more keys than inverters")
     return file.bound | dict(zip(free, file.unbound, strict=False))
-
-
-def make_faults(options: argparse.Namespace) -> Faults:
-    """What goes wrong."""
-    return Faults(
-        options.lose or 0, options.noise or 0, bool(options.never_release), options.silent
-    )

@@ -21,7 +21,7 @@ from se.records import RECORD_TYPES, format_record, parse_telemetry
 from se.records.field import format_id
 from se.simulator import __main__ as program
 from se.simulator.inverter import MPPT, SHUTTING_DOWN, STARTING
-from se.simulator.options import make_site, parser
+from se.simulator.options import make_options, parser
 from se.simulator.site import MAX_PAYLOAD, RECORDS_PER_MESSAGE, Plan, Report, Site
 from se.simulator.sky import ZONE_OFFSET_S, Sky
 from se.simulator.voice import Voice
@@ -382,11 +382,11 @@ def test_encrypted_recordings_decrypt_to_the_plain_ones(tmp_path: pathlib.Path) 
 
 
 def test_every_option_shapes_the_site() -> None:
-    options = parser().parse_args(
+    arguments = parser().parse_args(
         "--inverters 3 --three-phase 2 --ids 7F10ABCD,10 --optimizers 4 --kinds 82,0 --meter"
         " --battery --date 2020-02-29 --days 2 --interval 60 --seed -5 -o x".split()
     )
-    plan = make_site(options).plan
+    plan = make_options(arguments).plan
     assert plan == Plan(
         inverters=3,
         three_phase=2,
