@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from se.keys import SessionStore
-from se.log import LOG
+from se.programs.monitor.complaints import Complaints
 from se.programs.monitor.monitor import Monitor
 from se.programs.monitor.zone import LocalZone
 from se.stream import Mark
@@ -18,7 +18,6 @@ from se.transport.network import Connection
 from se.wire.commands import Command, Commander
 from se.wire.framer import Discarded
 from se.wire.functions import Function
-from se.wire.keyring import Locked
 from se.wire.message import FIRST_ROLE, Message, Reason
 from se.wire.session import Answered, Event, Received, Recent, Server, Session, Undecrypted
 from se.wire.strangers import OTHER, STRAY, stranger
@@ -26,7 +25,6 @@ from se.wire.strangers import OTHER, STRAY, stranger
 WORK_S = 0.002  # how long one client keeps the others waiting at a time
 MAX_BROKEN = 32  # pieces in a row that are no message
 MAX_INVERTERS = 256  # on one connection
-MAX_TOLD = 1024  # inverters that the log complains about
 
 
 @dataclass
@@ -49,7 +47,7 @@ class Clients:
         self.recent = Recent()
         self.server = Server(LocalZone().offset, os.urandom)
         self._connections: WeakValueDictionary[int, Connection] = WeakValueDictionary()
-        self._told: set[tuple[int, Locked]] = set()
+        self._complaints = Complaints()
 
     def open(self, connection: Connection) -> Client:
         """Converse on a new connection."""
@@ -81,9 +79,9 @@ class Clients:
     def check_key(self, inverter: int, name: str) -> None:
         """Tell, once, of an inverter that opens an encrypted session in vain."""
         reason = self.store.keyring.why_silent(inverter)
-        if reason and (inverter, reason) not in self._told and len(self._told) < MAX_TOLD:
-            self._told.add((inverter, reason))
-            LOG.warning("%s: inverter %X wants to encrypt: %s", name, inverter, reason.value)
+        if reason:
+            text = "%s: inverter %X wants to encrypt: %s"
+            self._complaints.warn((inverter, reason), text, name, inverter, reason.value)
 
 
 class Client:

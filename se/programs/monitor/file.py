@@ -65,7 +65,7 @@ class FileSource:
             return
         for inverter in store.keyring.misfits():
             monitor.complain(self.name, Locked.WRONG_KEY, inverter)
-        if size and not monitor.found_messages:
+        if size and not monitor.counts.received:
             raise NoMessageError(f"{self.name}: no SolarEdge message in {size} bytes")
 
 

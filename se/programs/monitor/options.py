@@ -74,7 +74,7 @@ class NetworkOptions(NamedTuple):
 
 SourceOptions = FileOptions | SerialOptions | NetworkOptions
 # whatever is none of a source's fields is not for it
-_FLAGS = {
+FLAGS = {
     "interface": "-n",
     "ports": "-p",
     "any_mac": "--any-mac",
@@ -101,9 +101,9 @@ def source_options(options: Options) -> SourceOptions:
 
 def _refuse_others(options: Options, source: type[SourceOptions], where: str) -> None:
     """Refuse what the source does not take."""
-    for name, flag in _FLAGS.items():
-        is_given = getattr(options, name) not in (None, False)
-        if is_given and name not in source._fields:
+    for name, flag in FLAGS.items():
+        value = getattr(options, name)
+        if value is not None and value is not False and name not in source._fields:
             raise UsageError(f"{flag} is not for {where}")
 
 

@@ -68,7 +68,7 @@ def run(options: Options) -> int:
             source.run(monitor, store, stop)
         finally:
             store.save()
-            LOG.info("%s", monitor.summary(source.name))
+            LOG.info("%s", monitor.counts.summary(source.name))
         return stop.exit_code if stop.requested else 0
 
 
