@@ -1,6 +1,5 @@
 """Metrics and their names, the two protocols, and a connection that loses nothing."""
 
-import contextlib
 import pickle
 import socket
 import struct
@@ -11,10 +10,11 @@ import pytest
 
 from se.errors import OutputError
 from se.sinks import carbon as carbon_module
+from se.sinks import connector, tcp, unsure
 from se.sinks.carbon import Carbon
 from se.sinks.graphite import BATCH_LIMIT, encode_pickle, encode_text, metrics
 from se.sinks.readings import Reading
-from se.sinks.tcp import Address, connect
+from se.sinks.tcp import Address, Connection
 
 NOON = 1446289200
 
@@ -86,44 +86,6 @@ def test_a_big_batch_is_split_far_below_the_limit_of_carbon():
     assert [len(pickle.loads(message[4:])) for message in messages] == [BATCH_LIMIT] * 2 + [234]
     assert max(map(len, messages)) < 1 << 20
     assert list(encode_pickle([])) == []
-
-
-class NoStop:
-    """A program that nobody ends, and that does not really sleep."""
-
-    def __init__(self):
-        self.requested = 0
-        self.waits = []
-        self._pipe = socket.socketpair()
-
-    def fileno(self):
-        return self._pipe[0].fileno()
-
-    def wait(self, seconds):
-        self.waits.append(seconds)
-        return bool(self.requested)
-
-    def request(self):
-        self.requested = 15
-        self._pipe[1].send(b"x")
-
-    def close(self):
-        for end in self._pipe:
-            end.close()
-
-
-@pytest.fixture
-def stop():
-    stop = NoStop()
-    yield stop
-    stop.close()
-
-
-@pytest.fixture
-def listener():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
-        yield server
 
 
 def connection_to(listener, stop, delay=0.0, patience=60.0):
@@ -234,11 +196,19 @@ class Clock:
         return self.now
 
 
+def stopped_clock(monkeypatch):
+    """The clock of everything that has to do with a connection, stopped."""
+    clock = Clock()
+    for module in (connector, tcp, unsure):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
 def send_long_after(connection, monkeypatch):
     """Send `one`, and `two` when `one` is certain to have arrived."""
-    monkeypatch.setattr(carbon_module, "time", clock := Clock())
+    clock = stopped_clock(monkeypatch)
     connection.send(b"one\n")
-    clock.now += carbon_module.UNSURE_S + 1
+    clock.now += unsure.UNSURE_S + 1
     connection.send(b"two\n")
 
 
@@ -254,7 +224,7 @@ def test_what_arrived_long_ago_is_not_sent_again(listener, stop, monkeypatch):
 def test_what_the_other_machine_has_not_confirmed_is_kept_however_old(listener, stop, monkeypatch):
     connection = connection_to(listener, stop)
     with monkeypatch.context() as changed:
-        changed.setattr(carbon_module, "unconfirmed", lambda connection: 5)
+        changed.setattr(Connection, "unconfirmed", 5)
         send_long_after(connection, monkeypatch)
     accept_and_close(listener)
     join = collect(listener)
@@ -286,27 +256,8 @@ def test_a_server_that_is_not_there_yet_is_tried_with_growing_pauses(stop, caplo
     connection.close()
 
 
-def test_a_server_that_never_was_there_is_given_up(stop):
-    connection = Carbon(Address("127.0.0.1", 1), "text", delay=0, patience=0, stop=stop)
-    with pytest.raises(OutputError, match=r"127\.0\.0\.1:1: Connection refused"):
-        connection.send(b"one\n")
-
-
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "", "http://here", "a..b", "x" * 70])
-def test_an_unknown_host_is_given_up_at_once(stop, host, monkeypatch):
-    if host == "no-such-host.invalid":  # machines without any name server say "try again"
-
-        def nobody(*args, **options):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-        monkeypatch.setattr(socket, "getaddrinfo", nobody)
-    connection = Carbon(Address(host, 2003), "text", delay=0, patience=60, stop=stop)
-    with pytest.raises(OutputError, match=f"{host}: unknown host"):
-        connection.send(b"one\n")
-
-
 def test_a_server_that_was_there_is_tried_without_end(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "UNSURE_S", -1.0)
+    monkeypatch.setattr(unsure, "UNSURE_S", -1.0)
     connection = connection_to(listener, stop, patience=0)
     connection.send(b"one\n")
     monkeypatch.undo()
@@ -372,7 +323,7 @@ def test_the_end_of_the_program_does_not_wait_for_a_server_that_takes_nothing(li
 
 
 def test_a_server_that_takes_nothing_for_long_is_taken_for_broken(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "STALL_S", 0.05)
+    monkeypatch.setattr(tcp, "STALL_S", 0.05)
     lost = []
     connection = connection_to(listener, stop)
 
@@ -396,8 +347,8 @@ def test_a_slow_server_gets_everything(listener, stop):
 
 
 def test_what_is_unsure_does_not_fill_the_memory(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "time", clock := Clock())
-    monkeypatch.setattr(carbon_module, "UNSURE_BYTES", 100_000)
+    clock = stopped_clock(monkeypatch)
+    monkeypatch.setattr(unsure, "UNSURE_BYTES", 100_000)
     waits = []
 
     def wait(seconds):
@@ -410,7 +361,7 @@ def test_what_is_unsure_does_not_fill_the_memory(listener, stop, monkeypatch):
     connection = connection_to(listener, stop)
     for _ in range(30):
         connection.send(bytes(10_000))
-    assert sum(waits) > 2 * carbon_module.UNSURE_S
+    assert sum(waits) > 2 * unsure.UNSURE_S
     connection.close()
     assert join() == [bytes(300_000)]
 
@@ -427,7 +378,7 @@ def test_what_the_server_says_is_of_no_interest(listener, stop):
 
 
 def test_a_server_that_does_not_end_the_connection_is_an_error(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "LINGER_S", 0.05)
+    monkeypatch.setattr(tcp, "LINGER_S", 0.05)
     connection = connection_to(listener, stop)
     connection.send(b"one\n")
     with listener.accept()[0] as peer:
@@ -446,14 +397,14 @@ def test_the_end_of_the_program_does_not_wait_for_a_confirmation(listener, stop,
 
 
 def test_a_server_that_goes_on_reading_is_waited_for(listener, stop, monkeypatch):
-    monkeypatch.setattr(carbon_module, "LINGER_S", 0.5)
+    monkeypatch.setattr(tcp, "LINGER_S", 0.5)
     connection = connection_to(listener, stop)
     connection.send(b"one\n")
     left = iter(range(30, 0, -1))
-    monkeypatch.setattr(carbon_module, "unconfirmed", lambda connection: next(left))
+    monkeypatch.setattr(Connection, "unconfirmed", property(lambda connection: next(left)))
 
     with listener.accept()[0] as peer:
-        none_left = [carbon_module, "unconfirmed", lambda connection: 0]
+        none_left = [Connection, "unconfirmed", 0]
         threading.Timer(1.0, monkeypatch.setattr, none_left).start()
         threading.Timer(1.2, peer.shutdown, [socket.SHUT_WR]).start()
         connection.close()
@@ -465,7 +416,8 @@ def test_a_connection_that_ends_before_everything_is_confirmed_was_lost(
     connection = connection_to(listener, stop)
     connection.send(b"one\n")
     answers = iter([3])
-    monkeypatch.setattr(carbon_module, "unconfirmed", lambda connection: next(answers, 0))
+    unconfirmed = property(lambda connection: next(answers, 0))
+    monkeypatch.setattr(Connection, "unconfirmed", unconfirmed)
     peer = listener.accept()[0]
     peer.shutdown(socket.SHUT_WR)
     join = collect(listener)
@@ -514,7 +466,7 @@ def test_a_server_that_closes_every_connection_is_given_up(listener, stop):
 def test_a_server_that_is_there_while_nothing_is_sent_counts_as_reached(
     listener, stop, monkeypatch
 ):
-    monkeypatch.setattr(carbon_module, "time", clock := Clock())
+    clock = stopped_clock(monkeypatch)
     connection = connection_to(listener, stop)
     connection.send(b"one\n")
     clock.now += 10
@@ -526,27 +478,3 @@ def test_a_server_that_is_there_while_nothing_is_sent_counts_as_reached(
     connection.send(b"two\n")
     connection.close()
     assert join() == [b"two\n"]
-
-
-@pytest.fixture
-def silent():
-    """The address of a server that gives no answer: its queue is full."""
-    with socket.socket() as full, contextlib.ExitStack() as queue:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):
-            visitor = queue.enter_context(socket.socket())
-            visitor.setblocking(False)
-            visitor.connect_ex(full.getsockname())
-        yield Address(*full.getsockname())
-
-
-def test_the_end_of_the_program_does_not_wait_for_an_answer(silent, stop):
-    threading.Timer(0.2, stop.request).start()
-    with pytest.raises(OSError, match="canceled"):
-        connect(silent, 60.0, stop)
-
-
-def test_a_server_without_an_answer_is_given_up(silent, stop):
-    with pytest.raises(OSError, match="timed out"):
-        connect(silent, 0.1, stop)
