@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 
 import pytest
 from hypothesis import given
@@ -268,3 +269,14 @@ def test_columns_only_grow_and_hold_every_field(lines):
         columns = columns_with("inverters", columns, fields)
         assert len(set(columns)) == len(columns)
         assert {*before, *fields} <= set(columns)
+
+
+def test_rows_are_written_in_blocks_that_are_neither_small_nor_kept_for_long(folder):
+    sizes = []
+    with CsvFiles("in.json", "day", names={}, delimiter=",", header=True, append=False) as files:
+        for _ in range(5000):
+            files.write([reading(Vac=230.5)])
+            sizes.append(os.path.getsize("day.inverters.csv"))
+    row = os.path.getsize("day.inverters.csv") / len(sizes)
+    assert max(row * count - size for count, size in enumerate(sizes, 1)) < 1e5  # bytes in memory
+    assert len(set(sizes)) < 20  # writes
