@@ -16,6 +16,9 @@ EXAMPLES = """
   semonitor.py -k 7f101234.key day.dat       decrypt with the inverter's key
   semonitor.py -n eth1 -a -o all.json        be the server of the inverters on eth1
 """
+LOG_HELP = "where the log goes: stdout, stderr, syslog or a file (default: syslog)"
+KEYS_HELP = "file with an inverter's key, or several lines 'ID key' (may be repeated)"
+VERBOSE_HELP = "log operations; -vv messages, -vvv their contents, -vvvv their bytes"
 
 
 def parser() -> cli.Parser:
@@ -26,22 +29,9 @@ def parser() -> cli.Parser:
     add("-a", dest="append", action="store_true", help="append to output, record and debug file")
     add("-b", dest="baud", type=int, metavar="baud", help="baud rate (default: 115200)")
     add("-c", dest="commands", metavar="cmd[/cmd/...]", help="send these commands")
-    add(
-        "-d",
-        dest="debug",
-        default="syslog",
-        metavar="debugfile",
-        help="where the log goes: stdout, stderr, syslog or a file (default: syslog)",
-    )
+    add("-d", dest="debug", default="syslog", metavar="debugfile", help=LOG_HELP)
     add("-f", dest="follow", action="store_true", help="follow the file as it grows")
-    add(
-        "-k",
-        dest="keys",
-        action="append",
-        default=[],
-        metavar="keyfile",
-        help="file with an inverter's key, or several lines 'ID key' (may be repeated)",
-    )
+    add("-k", dest="keys", action="append", default=[], metavar="keyfile", help=KEYS_HELP)
     add("-m", dest="master", action="store_true", help="be the RS485 master")
     add("-n", dest="interface", metavar="interface", help="run DHCP and DNS on this interface")
     add("-o", dest="output", metavar="outfile", help="JSON file (default: stdout)")
@@ -49,13 +39,7 @@ def parser() -> cli.Parser:
     add("-r", dest="record", metavar="recfile", help="record the bytes as they come")
     add("-s", dest="slaves", metavar="inv[,inv,...]", help="IDs of the inverters")
     add("-t", dest="type", choices=("2", "4", "n"), help="2 RS232, 4 RS485, n network")
-    add(
-        "-v",
-        dest="verbose",
-        action="count",
-        default=0,
-        help="log operations; -vv messages, -vvv their contents, -vvvv their bytes",
-    )
+    add("-v", dest="verbose", action="count", default=0, help=VERBOSE_HELP)
     add("-x", dest="strict", action="store_true", help="halt on what cannot be decoded")
     add("--any-mac", action="store_true", help="with -n: serve addresses to others, too")
     add("--user", metavar="name", help="with -t n: become this user once the ports are open")

@@ -10,26 +10,14 @@ from se.errors import OutputError
 
 LOG = logging.getLogger("se")
 
-
 # Levels of -v, -vv, -vvv, -vvvv. Warnings and errors are always logged.
 OPERATIONS = logging.INFO
-
-
 MESSAGES = 18
-
-
 PARSED = 14
-
-
 RAW = logging.DEBUG
-
-
 _LEVELS = (logging.WARNING, OPERATIONS, MESSAGES, PARSED, RAW)
 
-
 LOG_STREAMS = ("stdout", "stderr", "syslog")  # any other target of the log is a file
-
-
 SYSLOG_SOCKETS = ("/dev/log", "/var/run/syslog", "/var/run/log")
 
 

@@ -138,10 +138,33 @@ def test_nothing_is_too_long(path: pathlib.Path) -> None:
     text = path.read_text()
     if path.name not in ("functions.py", "inverters.py"):
         assert text.count("\n") <= (80 if path in SCRIPTS else 250)
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef) and path not in SCRIPTS:
+    for name, length in function_lengths(path):
+        assert length <= 40, name
+
+
+def function_lengths(path: pathlib.Path) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 50, node.name
+            yield node.name, node.end_lineno - node.lineno + 1
+
+
+def test_nine_functions_of_ten_are_short() -> None:
+    lengths = sorted(length for path in MODULES + SCRIPTS for _, length in function_lengths(path))
+    assert lengths[len(lengths) * 9 // 10] <= 20
+
+
+@pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)
+def test_what_argparse_parsed_ends_in_typed_options(path: pathlib.Path) -> None:
+    parsers = {"se.cli", "se.simulator.options", "se.simulator.__main__"}
+    assert "Namespace" not in path.read_text() or path in SCRIPTS or name(path) in parsers
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_a_script_loads_nothing_but_its_program_late(script: pathlib.Path) -> None:
+    functions = [n for n in ast.parse(script.read_text()).body if isinstance(n, ast.FunctionDef)]
+    late = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert len(late) == 1
 
 
 @pytest.mark.parametrize("path", MODULES + SCRIPTS, ids=name)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from se.files.names import refuse_same_file
-from se.files.write import open_output
+from se.files.write import Output, open_output
 from se.keys import SessionStore
 from se.log import LOG, LOG_STREAMS, set_up_log
 from se.programs.monitor.monitor import Monitor
@@ -50,17 +50,9 @@ def run(options: Options) -> int:
     set_up_log(options.verbose, options.debug, append=options.append)
     store = SessionStore(options.keys)
     LOG.info("reading %s%s", source.name, " and following it" if options.follow else "")
-    with contextlib.ExitStack() as stack:
-        stop = stack.enter_context(Stop())
-        output = open_output(options.output, append=True, lines=options.append)
-        outputs = [stack.enter_context(output)]
-        record = None
-        if options.record:
-            record = stack.enter_context(open_output(options.record, append=True))
-            outputs.append(record)
-        if not options.append:  # now that all are open: none is lost because another cannot be
-            for each in outputs:
-                each.clear()
+    with contextlib.ExitStack() as opened:
+        stop = opened.enter_context(Stop())
+        output, record = _open_outputs(options, opened)
         monitor = Monitor(
             JsonLines(output), strict=options.strict, record=record, inverters=source.inverters
         )
@@ -70,6 +62,19 @@ def run(options: Options) -> int:
             store.save()
             LOG.info("%s", monitor.counts.summary(source.name))
         return stop.exit_code if stop.requested else 0
+
+
+def _open_outputs(options: Options, opened: contextlib.ExitStack) -> tuple[Output, Output | None]:
+    """Open the output, and the record where there is to be one. Raises OutputError."""
+    output = opened.enter_context(open_output(options.output, append=True, lines=options.append))
+    record = None
+    if options.record:
+        record = opened.enter_context(open_output(options.record, append=True))
+    if not options.append:  # now that both are open: none is lost because the other cannot be
+        output.clear()
+        if record:
+            record.clear()
+    return output, record
 
 
 def _open_source(options: SourceOptions) -> Source:
