@@ -30,6 +30,7 @@ setup(
     entry_points={"console_scripts": [f"{program} = {program}:main" for program in PRESENT]},
     install_requires=[
         "dpkt>=1.9.8,<2",
+        "fastcrc>=0.3,<1",
         # the maintained continuation of netifaces, under the same import name, with wheels
         "netifaces-plus>=0.12,<1",
         "orjson>=3.8,<4",

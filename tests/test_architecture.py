@@ -48,6 +48,7 @@ PURE = ("se.wire", "se.records", "se.capture", "se.stream")
 WORLDLY = "os io sys socket serial time logging threading json argparse".split()
 ONE_PLACE = {
     "Crypto": {"se.wire.crypto"},
+    "fastcrc": {"se.wire.crc"},
     "netifaces": {"se.transport.interfaces"},
     "serial": {"se.transport.serial_port"},
     "dpkt": {"se.capture.layers", "se.transport.dhcp", "se.transport.dns"},
