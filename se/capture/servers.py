@@ -12,12 +12,14 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from se.wire.ports import FALLBACK_TCP_PORTS, TCP_PORT
+
 if TYPE_CHECKING:  # loads dpkt, which the programs' --help can do without
     from se.capture.layers import Answer
 
 DEFAULT_NAME = "prod.solaredge.com"
 TLS_NAME = "prodssl.solaredge.com"
-PORTS = frozenset((22222, 22221, 80))
+PORTS = frozenset((TCP_PORT, *FALLBACK_TCP_PORTS))
 
 
 class Servers:

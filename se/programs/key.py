@@ -8,7 +8,6 @@ passed over. No message ever shows a part of the key.
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,9 +18,7 @@ from se.files.names import STDOUT, display_name, refuse_same_file
 from se.files.read import open_input
 from se.files.write import open_output, replace_file
 from se.wire.functions import Function
-from se.wire.keyring import KEY_PARAMETERS
-
-_KEY = struct.Struct(f"<{len(KEY_PARAMETERS)}L")
+from se.wire.keyring import KEY_FORMAT, KEY_PARAMETERS
 
 
 class Options(NamedTuple):
@@ -69,7 +66,7 @@ def extract_key(lines: Iterable[bytes]) -> bytes:
                 f" {len(KEY_PARAMETERS)} to 12,H239/12,H23a/12,H23b/12,H23c in this order"
             )
         named = dict(zip(KEY_PARAMETERS, unnamed, strict=True))
-    return _KEY.pack(*(_present(named, parameter) for parameter in KEY_PARAMETERS))
+    return KEY_FORMAT.pack(*(_present(named, parameter) for parameter in KEY_PARAMETERS))
 
 
 def _answers(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,9 @@ from se.files.read import CHUNK
 from se.files.write import open_output
 from se.simulator import client, terminal
 from se.simulator.device import Line, make_devices
+from se.simulator.encoder import encode_reports
 from se.simulator.options import Options, make_options, parser, read_keys
 from se.simulator.site import Site
-from se.simulator.voice import speak
 
 
 def _write(messages: Iterable[bytes], path: str | None) -> None:
@@ -33,13 +33,13 @@ def run(options: Options) -> int:
     site = Site(options.plan)
     keys = read_keys(options.key, site)
     if not (options.pty or options.connect):
-        _write(speak(site.reports(), keys, options.plan.seed), options.output)
+        _write(encode_reports(site.reports(), keys, options.plan.seed), options.output)
         return 0
     line = Line(options.line) if options.pty else Line.NETWORK
     devices = make_devices(site, keys, line, faults=options.faults, speed=options.speed)
     if options.connect:
         groups = [devices] if options.gateway else [[device] for device in devices]
-        return client.run_clients(groups, options.connect, options.manners)
+        return client.run_clients(groups, options.connect, options.behaviour)
     return terminal.serve(devices, link=options.link, echo=options.echo)
 
 

@@ -7,10 +7,10 @@ import datetime
 import re
 from collections.abc import Callable
 
-from se.simulator.inverter import COMPACT, OPTIMIZER, S_SERIES
+from se.records.optimizers import COMPACT_OPTIMIZER, OPTIMIZER, S_SERIES_OPTIMIZER
+from se.wire.ports import TCP_PORT
 
-PORT = 22222
-KINDS = (OPTIMIZER, COMPACT, S_SERIES)
+KINDS = [table.number for table in (OPTIMIZER, COMPACT_OPTIMIZER, S_SERIES_OPTIMIZER)]
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d{1,5}))?")
 
 
@@ -63,7 +63,7 @@ def optimizer_kinds(text: str) -> tuple[int, ...]:
 def address(text: str) -> tuple[str, int]:
     """The type of --connect: host and port."""
     match = _ADDRESS.fullmatch(text)
-    port = int(match["port"] or PORT) if match else 0
+    port = int(match["port"] or TCP_PORT) if match else 0
     if not match or not 0 < port < 0x10000:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT or [IPV6]:PORT")
     return match["v6"] or match["host"], port

@@ -26,23 +26,23 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 Address = tuple[str, int]
 
 
-class Manners(NamedTuple):
+class Behaviour(NamedTuple):
     """How the clients behave."""
 
-    stay: bool = False  # go on when everything is told
+    stay: bool = False  # go on when everything is acknowledged
     cut: int = 0  # hang up in the middle of every n-th message
     deaf: bool = False  # read nothing
 
 
-def run_clients(groups: Sequence[Sequence[Device]], address: Address, manners: Manners) -> int:
-    """Connect each group of devices until everything is told; returns the exit code.
+def run_clients(groups: Sequence[Sequence[Device]], address: Address, behaviour: Behaviour) -> int:
+    """Connect each group of devices until everything is acknowledged; returns the exit code.
 
-    Ctrl-C and SIGTERM end it too. A server that is not there is told once and waited for.
+    Ctrl-C and SIGTERM end it too. A server that is not there is waited for, with one complaint.
     """
     with Stop() as stop, selectors.DefaultSelector() as selector:
         selector.register(stop, READ)
         complaint = _Complaint()
-        clients = [_Client(group, address, manners, selector, complaint) for group in groups]
+        clients = [_Client(group, address, behaviour, selector, complaint) for group in groups]
         next_tick = time.monotonic()
         while not stop.requested and not all(client.done for client in clients):
             for key, events in selector.select(max(0.0, next_tick - time.monotonic())):
@@ -70,20 +70,20 @@ class _Complaint:
 
 
 class _Client:
-    """One connection, with the devices that speak through it."""
+    """One connection, with the devices that use it."""
 
     def __init__(
         self,
         devices: Sequence[Device],
         address: Address,
-        manners: Manners,
+        behaviour: Behaviour,
         selector: selectors.BaseSelector,
         complain: _Complaint,
     ):
         self.done = False
         self._devices = devices
         self._address = address
-        self._manners = manners
+        self._behaviour = behaviour
         self._selector = selector
         self._complain = complain
         self._socket: socket.socket | None = None
@@ -91,8 +91,8 @@ class _Client:
         self._watched = 0  # what the selector waits for
         self._choices: list[Any] = []  # addresses that are still to be tried
         self._retry_at = 0.0
-        self._said = 0
-        self._torn = False
+        self._queued = 0
+        self._cutting = False
         self._out = bytearray()
 
     def handle_time(self) -> None:
@@ -102,20 +102,20 @@ class _Client:
             return
         if self._socket is None:
             if now >= self._retry_at:
-                self._dial()
-        elif self._connected and not self._out:  # what waits is not said again
+                self._connect()
+        elif self._connected and not self._out:  # what waits is not sent again
             for device in self._devices:
                 device.handle_time(now)
-            self._speak()
+            self._write()
 
     def handle_ready(self, events: int) -> None:
         """Read and write what the connection is ready for."""
         if not self._connected:
-            self._answered()
+            self._finish_connecting()
             return
-        if events & READ and not self._listen():
+        if events & READ and not self._read():
             return
-        self._speak()
+        self._write()
 
     def hang_up(self, pause: float = 0.0) -> None:
         """Close the connection; it may be opened again after the pause."""
@@ -123,11 +123,11 @@ class _Client:
             self._watch(0)
             self._socket.close()
             self._socket = None
-        self._connected = self._torn = False
+        self._connected = self._cutting = False
         self._out.clear()
         self._retry_at = time.monotonic() + pause
 
-    def _dial(self) -> None:
+    def _connect(self) -> None:
         """Begin to connect, to the next of the server's addresses."""
         try:
             if not self._choices:
@@ -145,7 +145,7 @@ class _Client:
         else:
             self._fail(os.strerror(code))
 
-    def _answered(self) -> None:
+    def _finish_connecting(self) -> None:
         """The server has answered, or something else has."""
         assert self._socket is not None
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -156,7 +156,7 @@ class _Client:
         self._choices.clear()
         for device in self._devices:
             device.connect(time.monotonic())
-        self._speak()
+        self._write()
 
     def _fail(self, reason: str) -> None:
         """Try the next address, or all of them again after a pause."""
@@ -164,7 +164,7 @@ class _Client:
             self._complain(self._address, reason)
         self.hang_up(0.0 if self._choices else RETRY_S)
 
-    def _listen(self) -> bool:
+    def _read(self) -> bool:
         """Read; returns whether the connection goes on."""
         assert self._socket is not None
         try:
@@ -178,11 +178,11 @@ class _Client:
             device.receive_data(data, time.monotonic())
         return True
 
-    def _speak(self) -> None:
-        """Write what the devices say, and end where everything is told."""
+    def _write(self) -> None:
+        """Write what the devices send, and end where everything is acknowledged."""
         assert self._socket is not None
         for device in self._devices:
-            self._take(device.data_to_send())
+            self._queue(device.data_to_send())
         try:
             if self._out:
                 del self._out[: self._socket.send(self._out)]
@@ -191,21 +191,21 @@ class _Client:
         except OSError:
             self.hang_up(RETRY_S)
             return
-        if self._torn and not self._out:
+        if self._cutting and not self._out:
             self.hang_up()
-        elif not self._manners.stay and all(device.finished for device in self._devices):
+        elif not self._behaviour.stay and all(device.finished for device in self._devices):
             self.done = True
             self.hang_up()
         else:
-            self._watch((0 if self._manners.deaf else READ) | (WRITE if self._out else 0))
+            self._watch((0 if self._behaviour.deaf else READ) | (WRITE if self._out else 0))
 
-    def _take(self, data: bytes) -> None:
+    def _queue(self, data: bytes) -> None:
         """Put a message behind those that wait, or half of it where it is to be cut."""
-        if not data or self._torn:
+        if not data or self._cutting:
             return
-        self._said += 1
-        if self._manners.cut and self._said % self._manners.cut == 0:
-            self._torn = True
+        self._queued += 1
+        if self._behaviour.cut and self._queued % self._behaviour.cut == 0:
+            self._cutting = True
             data = data[: len(data) // 2]
         self._out += data
 

@@ -11,10 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from se.simulator.house import Record
-from se.simulator.sky import ZONE_OFFSET_S, Sky, chance, drift
+from se.records.events import EVENT
+from se.records.inverters import ONE_PHASE, THREE_PHASE
+from se.records.optimizers import S_SERIES_OPTIMIZER
+from se.simulator.irradiance import ZONE_OFFSET_S, Irradiance
+from se.simulator.meter_and_battery import DeviceRecord
+from se.simulator.seeded_random import uniform, value_noise
+from se.wire.values import EXTRA_ID_BIT
 
-EXTRA_ID_BIT = 0x00800000  # in telemetry, some IDs carry it
 PANEL_W = 330.0
 LONE_W = 3000.0  # of an inverter without optimizers
 EFFICIENCY = 0.975
@@ -22,9 +26,6 @@ STARTING, MPPT, SHUTTING_DOWN = 3, 4, 6
 STARTING_S = 300
 OPEN_V, SAFE_V = 38.0, 1.0  # a panel without load; an optimizer that is switched off
 MAX_OPTIMIZER_V = 60.0
-
-OPTIMIZER, COMPACT, S_SERIES = 0x0000, 0x0080, 0x0082
-ONE_PHASE, THREE_PHASE, EVENT = 0x0010, 0x0011, 0x0300
 
 
 class Optimizer(NamedTuple):
@@ -40,11 +41,16 @@ class Inverter:
     """One inverter; `step` lets time pass, the other methods tell what is at that time."""
 
     def __init__(
-        self, seed: int, sky: Sky, inverter: int, phases: int, optimizers: Sequence[tuple[int, int]]
+        self,
+        seed: int,
+        irradiance: Irradiance,
+        inverter: int,
+        phases: int,
+        optimizers: Sequence[tuple[int, int]],
     ):
         """`optimizers` are their record types and IDs."""
         self.id = inverter
-        self._sky = sky
+        self._irradiance = irradiance
         self._seed = seed
         self._name = (seed, inverter)
         self._phases = phases
@@ -54,22 +60,22 @@ class Inverter:
         if optimizers:
             self._string_volts = min(self._string_volts, MAX_OPTIMIZER_V * len(optimizers))
         self.energy_day = self.energy_interval = 0.0
-        self.energy_month = 40000 * self._chance("month")
-        self.energy_year = self.energy_month + 2e6 * self._chance("year")
-        self.energy_total = self.energy_year + 9e6 * self._chance("total")
+        self.energy_month = 40000 * self._uniform("month")
+        self.energy_year = self.energy_month + 2e6 * self._uniform("year")
+        self.energy_total = self.energy_year + 9e6 * self._uniform("total")
         self.wake = self._utc = 0
 
-    def _chance(self, *name: object) -> float:
-        return chance(*self._name, *name)
+    def _uniform(self, *name: object) -> float:
+        return uniform(*self._name, *name)
 
     def _make_optimizers(self, optimizers: Sequence[tuple[int, int]]) -> Iterator[Optimizer]:
-        weights = [0.9 + 0.2 * self._chance("panel", number) for _, number in optimizers]
+        weights = [0.9 + 0.2 * self._uniform("panel", number) for _, number in optimizers]
         for (kind, number), weight in zip(optimizers, weights, strict=True):
-            yield Optimizer(number, kind, weight / sum(weights), self._chance("early", number))
+            yield Optimizer(number, kind, weight / sum(weights), self._uniform("early", number))
 
     def power(self, utc: float) -> float:
         """AC power (W)."""
-        return self._nominal * EFFICIENCY * self._sky.sunshine(utc)
+        return self._nominal * EFFICIENCY * self._irradiance.relative(utc)
 
     def energy(self, start: float, end: float) -> float:
         """AC energy (Wh) between two moments of a day, by the trapezoid between them."""
@@ -77,12 +83,12 @@ class Inverter:
 
     def is_awake(self, utc: float) -> bool:
         """Whether there is light enough."""
-        dawn, dusk = self._sky.daylight(utc)
+        dawn, dusk = self._irradiance.daylight(utc)
         return dawn <= utc < dusk
 
     def wake_up(self, utc: int) -> None:
         """Begin the day that `utc` falls on, and perhaps a month and a year."""
-        self.wake = self._sky.daylight(utc)[0]
+        self.wake = self._irradiance.daylight(utc)[0]
         day = time.gmtime(utc + ZONE_OFFSET_S)
         self.energy_day = 0.0
         if day.tm_mday == 1:
@@ -109,21 +115,22 @@ class Inverter:
             self._utc,
         )
 
-    def events(self, utc: int) -> Iterator[Record]:
+    def events(self, utc: int) -> Iterator[DeviceRecord]:
         """The two records of waking up or going to sleep at `utc`."""
         moment = {"Event1": utc, "Event2": utc + ZONE_OFFSET_S, "Event3": 1}
         zone = {"Event1": utc + 3, "Event2": ZONE_OFFSET_S, "Event3": utc + 5}
         zeros = {"Event4": 0, "Event5": 0}
-        yield EVENT, self.id, {"dateTime": utc, "Type": 0, **moment, **zeros}
-        yield EVENT, self.id, {"dateTime": utc + 5, "Type": 1, **zone, **zeros}
+        yield EVENT.number, self.id, {"dateTime": utc, "Type": 0, **moment, **zeros}
+        yield EVENT.number, self.id, {"dateTime": utc + 5, "Type": 1, **zone, **zeros}
 
-    def records(self, utc: int, interval: int) -> Iterator[Record]:
+    def records(self, utc: int, interval: int) -> Iterator[DeviceRecord]:
         """The inverter's own record, and its optimizers'."""
         values = self._common(utc, interval)
         values |= self._three_phases(utc) if self._phases == 3 else self._one_phase(utc)
-        yield THREE_PHASE if self._phases == 3 else ONE_PHASE, self.id | EXTRA_ID_BIT, values
+        table = THREE_PHASE if self._phases == 3 else ONE_PHASE
+        yield table.number, self.id | EXTRA_ID_BIT, values
         for optimizer in self.optimizers:
-            extra = EXTRA_ID_BIT if optimizer.kind == S_SERIES else 0
+            extra = EXTRA_ID_BIT if optimizer.kind == S_SERIES_OPTIMIZER.number else 0
             yield optimizer.kind, optimizer.id | extra, self._panel(optimizer, utc, interval)
 
     def _common(self, utc: int, interval: int) -> dict[str, Any]:
@@ -135,7 +142,7 @@ class Inverter:
             "dateTime": utc,
             "Uptime": utc - self.wake,
             "Interval": interval,
-            "Temp": 15 + 30 * power / self._nominal + 5 * drift(utc, 7200, *self._name),
+            "Temp": 15 + 30 * power / self._nominal + 5 * value_noise(utc, 7200, *self._name),
             "Eday": self.energy_day,
             "Eac": self.energy_interval,
             "Vdc": self._string_volts,
@@ -162,13 +169,13 @@ class Inverter:
 
     def _phase(self, utc: int, phase: str, active: float) -> dict[str, Any]:
         """The AC side of one phase, whose name is "1" to "3", or nothing where there is one."""
-        volts = 225 + 12 * drift(utc, 1800, self._seed, "grid", phase)
+        volts = 225 + 12 * value_noise(utc, 1800, self._seed, "grid", phase)
         reactive = -0.05 * active - 20 if active else 0.0
         apparent = math.hypot(active, reactive)
         return {
             "Vac" + phase: volts,
             "Iac" + phase: apparent / volts,
-            "Freq" + phase: 49.97 + 0.06 * drift(utc, 300, self._seed, "grid"),
+            "Freq" + phase: 49.97 + 0.06 * value_noise(utc, 300, self._seed, "grid"),
             "CosPhi" + phase: active / apparent if active else 1.0,
             "Pac" + phase: active,
             "Sac" + phase: apparent,

@@ -10,10 +10,11 @@ from se import cli
 from se.errors import UsageError
 from se.keys import read_key_file
 from se.simulator.arguments import address, first_day, inverter_ids, number, optimizer_kinds, speed
-from se.simulator.client import Manners
+from se.simulator.client import Behaviour
 from se.simulator.device import Line
 from se.simulator.faults import Faults
 from se.simulator.site import MAX_INVERTERS, Plan, Site
+from se.wire.ports import TCP_PORT
 
 DESCRIPTION = "Simulate a SolarEdge site: its inverters' messages, made from a seed."
 EXAMPLES = """
@@ -41,7 +42,7 @@ class Options(NamedTuple):
 
     plan: Plan
     faults: Faults
-    manners: Manners  # with `connect`
+    behaviour: Behaviour  # with `connect`
     key: str | None = None  # file
     output: str | None = None  # - and None are stdout
     pty: bool = False
@@ -118,7 +119,7 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         "--connect",
         type=address,
         metavar="HOST[:PORT]",
-        help="the server there (default port: 22222), until everything is told",
+        help=f"the server there (default port: {TCP_PORT}), until everything is told",
     )
     add = group.add_argument
     add(
@@ -164,8 +165,8 @@ def make_options(arguments: argparse.Namespace) -> Options:
     if given.get("line") == Line.RS232.value and plan.inverters > 1:
         raise UsageError("--line 2: there is one inverter on an RS232 line")
     faults = Faults(**_take(given, Faults._fields))
-    manners = Manners(**_take(given, Manners._fields))
-    return Options(plan, faults, manners, **given)
+    behaviour = Behaviour(**_take(given, Behaviour._fields))
+    return Options(plan, faults, behaviour, **given)
 
 
 def _take(given: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from se.wire.functions import Function
 from se.wire.message import SERVER, Message
 from se.wire.session import Event, Received, Session
 
+TURN_S = 60.0  # an inverter that never falls silent keeps an RS485 bus for so long
 ANSWER_BIT = 0x80  # set in the function code of every answer, and of nothing else that is sent
 
 
@@ -24,7 +25,7 @@ class Conversation:
 
     def __init__(self, session: Session):
         self._session = session
-        self._news: deque[Event] = deque()
+        self._pending: deque[Event] = deque()
         self._now = 0.0
         self._since = 0.0
         self._seconds = 0.0
@@ -52,20 +53,23 @@ class Conversation:
             self._handle_due()
 
     def events(self) -> Iterator[Event]:
-        """What happened since the last call, in order."""
-        yield from self._told()
+        """What happened since the last call; what is made of a message stands before it.
+
+        So no command counts as answered whose answer was not handed out.
+        """
+        yield from self._take_pending()
         for event in self._session.events():
             self._handle_event(event)
-            yield event
-            yield from self._told()
+            self._pending.append(event)
+            yield from self._take_pending()
 
     def data_to_send(self) -> bytes:
         """The bytes to send now, once."""
         return self._session.data_to_send()
 
-    def _told(self) -> Iterator[Event]:
-        while self._news:
-            yield self._news.popleft()
+    def _take_pending(self) -> Iterator[Event]:
+        while self._pending:
+            yield self._pending.popleft()
 
     def _wait(self, seconds: float) -> None:
         """Be called by `_handle_due` after that time."""

@@ -26,16 +26,16 @@ from se.wire.message import (
 if TYPE_CHECKING:
     from Crypto.Cipher._mode_ctr import CtrMode
 
-KEY_SIZE = 16
 _BLOCK = 16
 _MASK_SIZE = 4
 _PREFIX = struct.Struct("<H4s")  # a sequence number of its own, and the mask
-SET_KEY_SIZE = 2 * _BLOCK  # what matters of a 0x0503; two bytes of unknown meaning follow
+SET_KEY_BLOCKS = 2 * _BLOCK  # what makes the session key, of the payload of a 0x0503
+SET_KEY_SIZE = SET_KEY_BLOCKS + 2  # all of it: the last two bytes are of unknown meaning
 
 
 def session_key(key: bytes, set_key: bytes) -> bytes:
     """The 16-byte session key that the payload of a 0x0503 brings under the inverter's key."""
-    first, second = set_key[:_BLOCK], set_key[_BLOCK:SET_KEY_SIZE]
+    first, second = set_key[:_BLOCK], set_key[_BLOCK:SET_KEY_BLOCKS]
     return strxor(AES.new(key, AES.MODE_ECB).encrypt(first), second)
 
 

@@ -7,6 +7,7 @@ module is loaded with the first session, since most systems have none.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,14 +17,15 @@ from se.wire.message import FIRST_ROLE, Message
 if TYPE_CHECKING:
     from se.wire.crypto import Cipher
 
-KEY_PARAMETERS = range(0x0239, 0x023D)  # where an inverter keeps its key, 4 bytes in each
+KEY_PARAMETERS = range(0x0239, 0x023D)  # where an inverter keeps its key
+KEY_FORMAT = struct.Struct(f"<{len(KEY_PARAMETERS)}L")  # the key, of their values
 SESSIONS_PER_INVERTER = 8
 PATIENCE = 3  # undecrypted messages, before a key is said not to fit
 PATIENCE_WITH_OTHERS = 20
 MAX_SESSIONS = 256  # anybody on a network could open sessions
 
 
-class Locked(Enum):
+class DecryptionFailure(Enum):
     """Why an encrypted message could not be read."""
 
     NO_KEY = "no key was given for it"
@@ -142,20 +144,22 @@ class Keyring:
                     return message, session.inverter
         return None
 
-    def why_locked(self) -> tuple[Locked, int | None]:
+    def record_failure(self) -> tuple[DecryptionFailure, int | None]:
         """Why a message could not be decrypted, and whose it is where that can be told.
 
         A message names no inverter: a key is only blamed after several of them.
         """
         for inverter in self._failures:
             self._failures[inverter] += 1
-        for inverter in self.misfits(PATIENCE):
-            return Locked.WRONG_KEY, inverter
+        for inverter in self.wrong_keys(PATIENCE):
+            return DecryptionFailure.WRONG_KEY, inverter
         if self._keyless is not None or not (self._bound or self._unbound):
-            return Locked.NO_KEY, self._keyless
-        return (Locked.UNDECIDED if self._failures else Locked.NO_SESSION), None
+            return DecryptionFailure.NO_KEY, self._keyless
+        return (
+            DecryptionFailure.UNDECIDED if self._failures else DecryptionFailure.NO_SESSION
+        ), None
 
-    def misfits(self, patience: int = 1) -> list[int]:
+    def wrong_keys(self, patience: int = 1) -> list[int]:
         """Inverters whose key does not fit, as far as so many undecrypted messages tell.
 
         Where there is an inverter without a key, they are more likely its own.
@@ -163,13 +167,13 @@ class Keyring:
         enough = patience if self._keyless is None else PATIENCE_WITH_OTHERS
         return [inverter for inverter, count in self._failures.items() if count >= enough]
 
-    def why_silent(self, inverter: int) -> Locked | None:
+    def handshake_failure(self, inverter: int) -> DecryptionFailure | None:
         """Why an inverter that sends its 0x0503 will say nothing else, if that is known by now."""
         session = self._session(inverter)
         if session is None:
-            return Locked.NO_KEY
+            return DecryptionFailure.NO_KEY
         tried = session.turn >= len(session.ciphers) and not session.proven
-        return Locked.WRONG_KEY if tried else None
+        return DecryptionFailure.WRONG_KEY if tried else None
 
     def cipher(self, inverter: int) -> Cipher | None:
         """What an answer to this inverter is encrypted with, once it has opened a session."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from se.wire.conversation import ANSWER_BIT, Conversation, is_release
+from se.wire.conversation import ANSWER_BIT, TURN_S, Conversation, is_release
 from se.wire.functions import Function
 from se.wire.session import Event, Notice, Received, Session, Undecrypted
 
 SILENCE_S = 10.0  # a grant, or what gives it back, may get lost
 FINISHED_S = 5.0  # the silence of one that has sent something
-TURN_S = 60.0  # nobody keeps the bus for longer, even if it never falls silent
 PAUSE_S = 5.0  # between two rounds
 TURNS = 3  # so many of one kind are worth a word
 SILENT = "does not answer: is it on this bus, awake, and is that its ID?"
@@ -76,7 +75,7 @@ class Master(Conversation):
             slave.missed = 0
             slave.answered += 1
             if slave.answered == TURNS and not slave.has_sent:
-                self._news.append(Notice(slave.inverter, NO_DATA))
+                self._pending.append(Notice(slave.inverter, NO_DATA))
             self._end_turn(slave)
         elif _is_data_of(slave.inverter, event):
             slave.missed = 0
@@ -85,7 +84,7 @@ class Master(Conversation):
 
     def _end_turn(self, slave: _Slave) -> None:
         if slave.missed == TURNS:
-            self._news.append(Notice(slave.inverter, SILENT))
+            self._pending.append(Notice(slave.inverter, SILENT))
         self._turn = None
         self._next()
 

@@ -21,6 +21,7 @@ _CHECKSUM = struct.Struct("<H")
 HEADER_SIZE = _HEADER.size
 OVERHEAD = HEADER_SIZE + _CHECKSUM.size
 MAX_PAYLOAD = 0xFFFF
+MAX_SEQUENCE = 0xFFFF
 
 SERVER = 0xFFFFFFFE  # the vendor's server, or the RS485 master
 ENCRYPTED_SERVER = 0xFFFFFFFD
@@ -94,6 +95,11 @@ class Message(NamedTuple):
             f"{self.source:08x} -> {self.dest:08x} seq {self.sequence:04x}"
             f" {function_name(self.function)}, {self.size} bytes"
         )
+
+
+def next_sequence(sequence: int) -> int:
+    """The sequence number (1..65535) of the next message of a sender."""
+    return sequence % MAX_SEQUENCE + 1
 
 
 def frame_size(data: bytes, start: int = 0) -> int | None:

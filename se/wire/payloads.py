@@ -13,27 +13,27 @@ from se.wire.functions import Function
 from se.wire.values import NOT_REPORTED_VALUES
 
 
-class Layout(NamedTuple):
+class PayloadFormat(NamedTuple):
     """The fields at the beginning of a payload: their struct and their names."""
 
     code: str
     names: tuple[str, ...]
 
 
-_TIME = Layout("<Ll", ("time", "offset"))  # UTC seconds, seconds of the zone's offset
+_TIME = PayloadFormat("<Ll", ("time", "offset"))  # UTC seconds, seconds of the zone's offset
 
-LAYOUTS: dict[int, Layout] = {
-    Function.PARAMS_GET_SINGLE: Layout("<H", ("parameter",)),
-    Function.PARAMS_SET_SINGLE: Layout("<HL", ("parameter", "value")),
-    Function.RESP_PARAMS_SINGLE: Layout("<LH", ("value", "type")),
-    Function.MISC_RESET: Layout("<HL", ("delay", "type")),
-    Function.RESP_MISC_GET_VER: Layout("<HH", ("major", "minor")),
-    Function.RESP_MISC_GET_TYPE: Layout("<H", ("type",)),
-    Function.UPGRADE_WRITE: Layout("<LL", ("offset", "length")),
+PAYLOAD_FORMATS: dict[int, PayloadFormat] = {
+    Function.PARAMS_GET_SINGLE: PayloadFormat("<H", ("parameter",)),
+    Function.PARAMS_SET_SINGLE: PayloadFormat("<HL", ("parameter", "value")),
+    Function.RESP_PARAMS_SINGLE: PayloadFormat("<LH", ("value", "type")),
+    Function.MISC_RESET: PayloadFormat("<HL", ("delay", "type")),
+    Function.RESP_MISC_GET_VER: PayloadFormat("<HH", ("major", "minor")),
+    Function.RESP_MISC_GET_TYPE: PayloadFormat("<H", ("type",)),
+    Function.UPGRADE_WRITE: PayloadFormat("<LL", ("offset", "length")),
     Function.POLESTAR_RTC_SET: _TIME,
     Function.RESP_SERVER_GMT: _TIME,
-    Function.RESP_POLESTAR_GET_S_OK_STATUS: Layout("<H", ("connected",)),
-    Function.RESP_POLESTAR_GET_ENERGY_STATISTICS_STATUS: Layout(
+    Function.RESP_POLESTAR_GET_S_OK_STATUS: PayloadFormat("<H", ("connected",)),
+    Function.RESP_POLESTAR_GET_ENERGY_STATISTICS_STATUS: PayloadFormat(
         "<ffffL", ("Eday", "Emon", "Eyear", "Etot", "Time1")
     ),
 }
@@ -44,20 +44,20 @@ def parse_payload(function: int, payload: bytes) -> dict[str, Any]:
     if function == Function.RESP_POLESTAR_GET_STATUS:
         words = struct.unpack_from(f"<{len(payload) // 2}H", payload)
         return {"status": list(words)}
-    layout = LAYOUTS.get(function)
-    if layout is None or len(payload) < struct.calcsize(layout.code):
+    payload_format = PAYLOAD_FORMATS.get(function)
+    if payload_format is None or len(payload) < struct.calcsize(payload_format.code):
         return {"data": payload.hex()} if payload else {}
-    values = struct.unpack_from(layout.code, payload)
+    values = struct.unpack_from(payload_format.code, payload)
     fields: dict[str, Any] = {
         name: None if value in NOT_REPORTED_VALUES else value
-        for name, value in zip(layout.names, values, strict=True)
+        for name, value in zip(payload_format.names, values, strict=True)
     }
     if function == Function.RESP_MISC_GET_VER:
         fields = {"version": f"{values[0]:04d}.{values[1]:04d}"}
-    more = payload[struct.calcsize(layout.code) :]
+    more = payload[struct.calcsize(payload_format.code) :]
     return fields | {"more": more.hex()} if more else fields
 
 
 def format_payload(function: int, *values: float) -> bytes:
-    """The payload of a function with a layout, from its values in order."""
-    return struct.pack(LAYOUTS[function].code, *values)
+    """The payload of a function with a payload_format, from its values in order."""
+    return struct.pack(PAYLOAD_FORMATS[function].code, *values)

@@ -7,7 +7,7 @@
 A session never raises on received bytes: what is wrong becomes an event. It has no clock:
 `next_deadline` says when `handle_time` wants to be called, all times are UTC seconds.
 
-A session that is given what a `Server` needs acknowledges all good telemetry, before anybody looks
+A session that is given a `ServerEnvironment` acknowledges all good telemetry, before anybody looks
 into it; without, it only listens. The events may be used before the answers are sent, so that what
 is acknowledged can be safe on disk first.
 """
@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from se.wire.framer import Discarded, Framer
 from se.wire.functions import Function
-from se.wire.keyring import Keyring, Locked
-from se.wire.message import SERVER, Message
+from se.wire.keyring import DecryptionFailure, Keyring
+from se.wire.message import SERVER, Message, next_sequence
 from se.wire.payloads import format_payload
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 REPEATS_KNOWN = 8
 SOURCES_KNOWN = 1024
-MAX_SEQUENCE = 0xFFFF
 
 
 class Received(NamedTuple):
@@ -47,7 +46,7 @@ class Undecrypted(NamedTuple):
     """An encrypted message that cannot be read, and whose it is where that can be told."""
 
     message: Message
-    reason: Locked
+    reason: DecryptionFailure
     inverter: int | None
 
 
@@ -79,7 +78,7 @@ class Notice(NamedTuple):
 Event = Received | Undecrypted | Discarded | Sent | Answered | Notice
 
 
-class Recent:
+class RecentMessages:
     """Knows a telemetry message that came before: one of the last 8 of its source."""
 
     def __init__(self) -> None:
@@ -99,8 +98,8 @@ class Recent:
         return False
 
 
-class Server(NamedTuple):
-    """What being the server takes from the world: the zone's offset at a time, random bytes."""
+class ServerEnvironment(NamedTuple):
+    """What a server takes from the world: the zone's offset (s) at a time, random bytes."""
 
     offset: Callable[[int], int]
     random: Callable[[int], bytes]
@@ -116,8 +115,8 @@ class Session:
     def __init__(
         self,
         keyring: Keyring,
-        recent: Recent,
-        server: Server | None = None,
+        recent: RecentMessages,
+        server: ServerEnvironment | None = None,
         *,
         idle: float | None = None,
     ):
@@ -176,7 +175,7 @@ class Session:
         wrapper = None
         if cipher is not None:
             assert self._server is not None
-            self._wrapper_sequence = self._wrapper_sequence % MAX_SEQUENCE + 1
+            self._wrapper_sequence = next_sequence(self._wrapper_sequence)
             random = self._server.random(cipher.random_size)
             wrapper = cipher.encrypt(message, self._wrapper_sequence, random)
         self._out.append((wrapper or message).to_bytes())
@@ -188,7 +187,7 @@ class Session:
         if message.function == Function.MISC_ENCRYPTED:
             opened = self._keyring.decrypt(message.payload, self._encrypting)
             if opened is None:
-                return Undecrypted(message, *self._keyring.why_locked())
+                return Undecrypted(message, *self._keyring.record_failure())
             wrapper, (message, inverter) = message, opened
             cipher = self._keyring.cipher(inverter)
             self._encrypting.add(inverter)
@@ -205,7 +204,7 @@ class Session:
         )
         return Received(message, wrapper, repeated)
 
-    def _answer(self, message: Message, cipher: Cipher | None, server: Server) -> None:
+    def _answer(self, message: Message, cipher: Cipher | None, server: ServerEnvironment) -> None:
         """What the server says to a message, if anything."""
         function, payload = Function.RESP_ACK, b""
         if message.function == Function.SERVER_GET_GMT:

@@ -26,8 +26,8 @@ from typing import NamedTuple
 
 from se.programs.monitor.zone import LocalZone
 from se.records import parse_telemetry
+from se.simulator.encoder import MessageEncoder
 from se.simulator.site import Plan, Site
-from se.simulator.voice import Voice
 from se.sinks.json_lines import encode_line
 from se.wire.framer import Framer
 from se.wire.functions import Function
@@ -36,7 +36,7 @@ from se.wire.message import MAGIC, Message
 ROOT = pathlib.Path(__file__).parents[2]
 FLOOD = (MAGIC + struct.pack("<HH", 0xFFFF, 0) + b"\x01" * 14) * 1000
 RANDOM = random.Random(1)
-CUT, GARBAGE, DEAF = 3, 6, 9  # which of ten inverters have which manners
+CUT, GARBAGE, DEAF = 3, 6, 9  # which of ten inverters have which behaviour
 PERCENT = (50, 90, 99, 99.9, 100)
 
 
@@ -56,13 +56,13 @@ def make_messages(count: int, each: int, keys: pathlib.Path) -> Part:
             key = RANDOM.randbytes(16) if number % 3 == 0 else None
             if key:
                 file.write(f"{inverter.id:X} {key.hex()}\n")
-            voice, raw = Voice(inverter.id, key, number), []
+            encoder, raw = MessageEncoder(inverter.id, key, number), []
             reports = filter(lambda report: report.payload, site.inverter_reports(inverter))
             for report in itertools.islice(reports, each):
-                if opening := voice.open_session(report.time):
-                    raw.append(voice.to_bytes(opening))
-                message = voice.message(Function.SERVER_POST_DATA, report.payload)
-                raw.append(voice.to_bytes(message))
+                if opening := encoder.open_session(report.time):
+                    raw.append(encoder.to_bytes(opening))
+                message = encoder.message(Function.SERVER_POST_DATA, report.payload)
+                raw.append(encoder.to_bytes(message))
                 if number % 10 != DEAF:
                     lines = parse_telemetry(report.payload, LocalZone()).lines
                     part.lines.update(map(encode_line, lines))

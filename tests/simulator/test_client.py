@@ -23,7 +23,7 @@ from se.wire.framer import Framer
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import SERVER, Message
-from se.wire.session import Received, Recent, Server, Session
+from se.wire.session import Received, RecentMessages, ServerEnvironment, Session
 
 pytestmark = pytest.mark.system
 
@@ -45,7 +45,7 @@ class TestServer:
         self.listener = socket.create_server((host, 0), family=family)
         self.port: int = self.listener.getsockname()[1]
         self.keyring = Keyring(KEYS, [])
-        self.recent = Recent()
+        self.recent = RecentMessages()
         self.sessions: dict[socket.socket, Session] = {}
         self.accepted = 0
         self.heard: list[Received] = []
@@ -64,7 +64,7 @@ class TestServer:
                 if connection is self.listener:
                     accepted, _ = self.listener.accept()
                     self.accepted += 1
-                    answering = Server(lambda utc: 0, os.urandom)
+                    answering = ServerEnvironment(lambda utc: 0, os.urandom)
                     self.sessions[accepted] = Session(self.keyring, self.recent, answering)
                 else:
                     self._serve(connection)

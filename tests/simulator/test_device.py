@@ -25,15 +25,15 @@ from se.simulator.device import (
     Line,
     make_devices,
 )
+from se.simulator.encoder import MessageEncoder
 from se.simulator.faults import Faults
+from se.simulator.report_queue import KEEP_ALIVE_S
 from se.simulator.site import Plan, Site
-from se.simulator.story import KEEP_ALIVE_S
-from se.simulator.voice import Voice
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import MAGIC, SERVER, Message
 from se.wire.payloads import format_payload, parse_payload
-from se.wire.session import Received, Recent, Sent, Server, Session
+from se.wire.session import Received, RecentMessages, Sent, ServerEnvironment, Session
 
 ROOT = pathlib.Path(__file__).parents[2]
 ID = 0x7F101234
@@ -88,8 +88,8 @@ def command(function: int, payload: bytes = b"", sequence: int = 9, dest: int = 
 
 def server(keyring: Keyring | None = None) -> Session:
     """A server that answers everything."""
-    answering = Server(lambda utc: 3600, lambda size: bytes(range(size)))
-    return Session(keyring or Keyring({}, []), Recent(), answering)
+    answering = ServerEnvironment(lambda utc: 3600, lambda size: bytes(range(size)))
+    return Session(keyring or Keyring({}, []), RecentMessages(), answering)
 
 
 def converse(
@@ -124,7 +124,7 @@ def test_a_server_is_told_every_report_once_and_in_order(line: Line) -> None:
     assert [event.message.payload for event in heard] == [each.payload for each in reports]
     assert not any(event.repeated for event in heard)
     assert inverter.server_time == (0, 3600)
-    assert inverter.told == len(reports)
+    assert inverter.acknowledged == len(reports)
 
 
 def test_a_message_comes_again_until_it_is_acknowledged_then_the_next() -> None:
@@ -176,7 +176,7 @@ def test_a_late_second_acknowledgement_changes_nothing() -> None:
     (asked,) = said(inverter)
     hears(inverter, gmt(asked), 0)
     assert hears(inverter, gmt(asked), 0) == []
-    assert inverter.told == 1
+    assert inverter.acknowledged == 1
 
 
 def test_when_all_is_told_keep_alives_follow() -> None:
@@ -195,11 +195,11 @@ def test_with_a_speed_each_report_waits_for_its_time() -> None:
     reports = list(Site(PLAN).reports())
     inverter = device(Line.NETWORK, speed=10)
     converse([inverter], server(), 1)
-    assert inverter.told == 1
+    assert inverter.acknowledged == 1
     due = (reports[1].time - reports[0].time) / 10
     assert inverter.next_deadline() == due
     converse([inverter], server(), due - 1)
-    assert inverter.told == 1
+    assert inverter.acknowledged == 1
     inverter.handle_time(due)
     (told,) = said(inverter)
     assert told.payload == reports[1].payload
@@ -274,7 +274,7 @@ def test_energy_statistics_are_those_of_the_site() -> None:
 
 def test_without_a_key_file_an_inverter_has_a_key_of_its_own() -> None:
     keys = {
-        tuple(each.commands.parameters[number] for number in range(0x0239, 0x023D))
+        tuple(each.responder.parameters[number] for number in range(0x0239, 0x023D))
         for seed in (1, 2)
         for each in make_devices(Site(Plan(inverters=2, seed=seed)), {}, Line.RS232)
     }
@@ -418,7 +418,7 @@ def test_a_wrong_key_keeps_it_silent() -> None:
     inverter = device(Line.NETWORK, key=KEY)
     heard = converse([inverter], server(Keyring({ID: KEY[::-1]}, [])), 10)
     assert {event.message.function for event in heard} == {Function.SERVER_SET_KEY}
-    assert inverter.told == 0
+    assert inverter.acknowledged == 0
 
 
 def test_encrypted_commands_are_answered_encrypted() -> None:
@@ -448,9 +448,9 @@ def test_a_new_connection_opens_a_new_session() -> None:
 
 
 def test_messages_before_a_session_are_not_listened_to() -> None:
-    voice = Voice(ID, KEY, 1)
-    assert voice.open_wrapper(command(0x0034)) is None
-    assert voice.open_wrapper(command(Function.MISC_ENCRYPTED, bytes(60))) is None
+    encoder = MessageEncoder(ID, KEY, 1)
+    assert encoder.decrypt(command(0x0034)) is None
+    assert encoder.decrypt(command(Function.MISC_ENCRYPTED, bytes(60))) is None
 
 
 def test_on_serial_lines_a_key_encrypts_nothing() -> None:

@@ -20,16 +20,16 @@ from se.programs.monitor.zone import LocalZone
 from se.records import RECORD_TYPES, format_record, parse_telemetry
 from se.records.field import format_id
 from se.simulator import __main__ as program
+from se.simulator.encoder import MessageEncoder
 from se.simulator.inverter import MPPT, SHUTTING_DOWN, STARTING
+from se.simulator.irradiance import ZONE_OFFSET_S, Irradiance
 from se.simulator.options import make_options, parser
-from se.simulator.site import MAX_PAYLOAD, RECORDS_PER_MESSAGE, Plan, Report, Site
-from se.simulator.sky import ZONE_OFFSET_S, Sky
-from se.simulator.voice import Voice
+from se.simulator.site import MAX_TELEMETRY, RECORDS_PER_MESSAGE, Plan, ReportMessage, Site
 from se.wire.framer import Discarded
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import SERVER
-from se.wire.session import Received, Recent, Session
+from se.wire.session import Received, RecentMessages, Session
 
 ROOT = pathlib.Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/captures/site.dat"
@@ -42,7 +42,7 @@ HOUSE = Plan(
 Record = dict[str, Any]
 
 
-def records_of(reports: Iterator[Report], group: str) -> list[Record]:
+def records_of(reports: Iterator[ReportMessage], group: str) -> list[Record]:
     """All records of a group, in order."""
     found = []
     for report in reports:
@@ -61,7 +61,7 @@ def by_id(records: list[Record]) -> dict[str, list[Record]]:
 
 def received(data: bytes, keyring: Keyring | None = None) -> list[Received]:
     """The messages in a recording, which has to be flawless."""
-    session = Session(keyring or Keyring({}, []), Recent())
+    session = Session(keyring or Keyring({}, []), RecentMessages())
     session.receive_data(data, 0)
     session.close()
     events = list(session.events())
@@ -96,7 +96,7 @@ def test_the_sample_has_every_kind_of_record_and_is_small() -> None:
 def test_messages_are_as_large_as_those_of_inverters() -> None:
     plan = Plan(inverters=2, optimizers=60, kinds=(0x00,), battery=True)
     sizes = [len(report.payload) for report in Site(plan).reports()]
-    assert 1000 < max(sizes) <= MAX_PAYLOAD
+    assert 1000 < max(sizes) <= MAX_TELEMETRY
     counts = [
         len(parse_telemetry(report.payload, LocalZone()).types) for report in Site(plan).reports()
     ]
@@ -114,8 +114,8 @@ def test_each_inverter_first_asks_for_the_time_and_keeps_its_connection_alive() 
 
 
 def test_sequence_numbers_count_from_any_start_and_leave_zero_out() -> None:
-    voice = Voice(0x7F101234, None, 1)
-    sequences = [voice.message(Function.SERVER_POST_DATA).sequence for _ in range(0x10000)]
+    encoder = MessageEncoder(0x7F101234, None, 1)
+    sequences = [encoder.message(Function.SERVER_POST_DATA).sequence for _ in range(0x10000)]
     steps = {after - before for before, after in zip(sequences, sequences[1:], strict=False)}
     assert steps == {1, 1 - 0xFFFF}
     assert (min(sequences), max(sequences)) == (1, 0xFFFF)
@@ -280,7 +280,7 @@ def test_a_meter_without_battery_and_a_battery_without_meter() -> None:
 
 def test_inverters_sleep_at_night_and_tell_of_dusk_and_dawn() -> None:
     reports = list(Site(Plan(days=2)).reports())
-    dawn, dusk = Sky(1).daylight(reports[0].time)
+    dawn, dusk = Irradiance(1).daylight(reports[0].time)
     told = [report for report in reports if report.payload.startswith(bytes.fromhex("0003"))]
     assert [len(report.payload) for report in told] == [72] * 4  # a message of its own
     events = records_of(iter(reports), "events")
@@ -307,14 +307,14 @@ def test_events_show_the_zone_of_the_site() -> None:
 
 
 def test_days_are_longer_in_summer_and_nights_dark() -> None:
-    sky = Sky(7)
+    irradiance = Irradiance(7)
     lengths = []
     for date in ("2026-06-21", "2026-03-20", "2026-12-21"):
         noon = int(datetime.datetime.fromisoformat(date + "T12:00+01:00").timestamp())
-        dawn, dusk = sky.daylight(noon)
+        dawn, dusk = irradiance.daylight(noon)
         lengths.append((dusk - dawn) / 3600)
-        assert sky.sunshine(dawn - 60) == sky.sunshine(dusk + 60) == 0
-        assert 0 < sky.sunshine(dawn + 600) < sky.sunshine(noon) <= 1
+        assert irradiance.relative(dawn - 60) == irradiance.relative(dusk + 60) == 0
+        assert 0 < irradiance.relative(dawn + 600) < irradiance.relative(noon) <= 1
     assert lengths == pytest.approx([15.6, 11.6, 7.3], abs=0.1)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from se.files.write import open_output
 from se.keys import SessionStore
-from se.programs.monitor.clients import Clients, Order
+from se.programs.monitor.clients import Server
 from se.programs.monitor.monitor import Monitor
 from se.records import format_record
 from se.sinks.json_lines import JsonLines
 from se.transport.network import Connection, Network, open_listener
+from se.wire.commands import CommandQueue
 from se.wire.crypto import Cipher
 from se.wire.framer import Framer
 from se.wire.functions import Function
@@ -123,14 +124,14 @@ class Site:
         *keys: pathlib.Path,
         output: str = "",
         strict: bool = False,
-        order: Order | None = None,
+        queue: CommandQueue | None = None,
     ):
         self._output = open_output(output or str(folder / "out.json"), append=True, lines=True)
         self._path = folder / "out.json"
         self.store = SessionStore([str(key) for key in keys])
         monitor = Monitor(JsonLines(self._output), strict=strict)
-        self.clients = Clients(monitor, self.store, order)
-        self.network = Network(self.clients.open)
+        self.server = Server(monitor, self.store, queue)
+        self.network = Network(self.server.open)
         self._listener = open_listener("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.network.listen(self._listener)
@@ -156,7 +157,7 @@ class Site:
         """Some turns: accept, read, and see that there is no more."""
         for _ in range(turns):
             self.network.turn(TURN_S)
-            self.clients.handle_time()
+            self.server.handle_time()
 
     def answers(self, client: Client, count: int = 1) -> list[Message]:
         """Serve until so many answers have come, or the connection was closed."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from se.simulator.inverter import COMPACT, OPTIMIZER
+from se.records.optimizers import COMPACT_OPTIMIZER, OPTIMIZER
+from se.simulator.encoder import encode_reports
 from se.simulator.site import Plan, Site
-from se.simulator.voice import speak
 from se.wire.functions import Function
 from se.wire.message import SERVER, Message
 from tests.support import pcap_writer as writer
@@ -19,11 +19,12 @@ INVERTERS = (0x7F101234, 0x7F105678, 0x7F109ABC)
 
 def day(interval: int = 1800) -> dict[int, list[Message]]:
     """What each inverter says in a day; the last one encrypts."""
-    site = Site(Plan(3, 0, INVERTERS, 12, (OPTIMIZER, COMPACT), interval=interval))
+    kinds = (OPTIMIZER.number, COMPACT_OPTIMIZER.number)
+    site = Site(Plan(3, 0, INVERTERS, 12, kinds, interval=interval))
     return {
         inverter.id: [
             Message.parse(raw)
-            for raw in speak(site.inverter_reports(inverter), {INVERTERS[-1]: KEY}, 1)
+            for raw in encode_reports(site.inverter_reports(inverter), {INVERTERS[-1]: KEY}, 1)
         ]
         for inverter in site.inverters
     }

@@ -22,7 +22,7 @@ from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.master import PAUSE_S, SILENCE_S, Master
 from se.wire.message import Message
-from se.wire.session import Recent, Server, Session
+from se.wire.session import RecentMessages, ServerEnvironment, Session
 
 HOURS, SUNNY_HOURS = 15, 10  # from midnight on: at first there is nothing to tell
 BITS_PER_SECOND = 115200
@@ -116,8 +116,8 @@ def test_ten_hours_of_damage_lose_nothing_write_nothing_twice_and_never_stall(
     start = next(Site(PLAN).reports()).time
     faults = Faults(never_release=never_release)
     devices = make_devices(Site(PLAN), {}, Line.RS485, faults=faults, speed=1.0)
-    server = Server(offset=lambda utc: 0, random=lambda size: bytes(size))
-    session = Session(Keyring({}, []), Recent(), server, idle=1.0)
+    server = ServerEnvironment(offset=lambda utc: 0, random=lambda size: bytes(size))
+    session = Session(Keyring({}, []), RecentMessages(), server, idle=1.0)
     numbers = itertools.cycle(range(1, 0x10000))
     master = Master(session, [device.inverter for device in devices], lambda: next(numbers))
     bus = Bus(seed=1, now=float(start))

@@ -8,6 +8,7 @@ import random
 import resource
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -16,12 +17,12 @@ from hypothesis import strategies as st
 
 from se.errors import CommandError, DataError, DeviceError, OutputError
 from se.programs.monitor import clients
-from se.programs.monitor.clients import Order
 from se.programs.monitor.options import parse_commands
 from se.transport import network
 from se.transport.network import open_listener
 from se.transport.ports import explain
-from se.wire import commands, strangers
+from se.wire import commands, other_protocols
+from se.wire.commands import CommandQueue
 from se.wire.functions import Function
 from se.wire.message import MAGIC, SERVER, Message
 from tests.captures import ENCRYPTED, GOOD, SET_KEY
@@ -285,12 +286,12 @@ def test_messages_of_the_server_itself_belong_to_no_inverter(site: Site) -> None
 @pytest.mark.parametrize(
     ("start", "explanation"),
     [
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", strangers.TLS),
-        (b"GET / HTTP/1.1\r\nHost: inverter\r\n\r\n", strangers.HTTP),
-        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n" + b"\0" * 40, strangers.OTHER),
-        (random.Random(1).randbytes(300), strangers.OTHER),
-        (random.Random(1).randbytes(30_000), strangers.OTHER),
-        (b"\0" * 67 + telemetry(1).to_bytes(), strangers.OTHER),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", other_protocols.TLS),
+        (b"GET / HTTP/1.1\r\nHost: inverter\r\n\r\n", other_protocols.HTTP),
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n" + b"\0" * 40, other_protocols.UNKNOWN),
+        (random.Random(1).randbytes(300), other_protocols.UNKNOWN),
+        (random.Random(1).randbytes(30_000), other_protocols.UNKNOWN),
+        (b"\0" * 67 + telemetry(1).to_bytes(), other_protocols.UNKNOWN),
     ],
 )
 def test_who_speaks_something_else_is_closed_with_one_line(
@@ -511,7 +512,8 @@ def test_with_x_the_first_thing_that_cannot_be_decoded_ends_the_program(
 
 def commanded(folder: pathlib.Path, text: str) -> Site:
     numbers = iter(range(100, 200))
-    return Site(folder, order=Order(INVERTER, parse_commands(text), lambda: next(numbers)))
+    queue = CommandQueue(INVERTER, deque(parse_commands(text)), lambda: next(numbers))
+    return Site(folder, queue=queue)
 
 
 def test_commands_wait_for_their_inverter_and_go_on_in_its_next_connection(
@@ -529,14 +531,14 @@ def test_commands_wait_for_their_inverter_and_go_on_in_its_next_connection(
         assert site.answers(first) == [Message(101, SERVER, INVERTER, 0x34)]
         first.socket.close()
         site.serve()
-        site.clients.handle_time()
-        assert not site.clients.done
+        site.server.handle_time()
+        assert not site.server.done
         second = site.connect()
         second.send(telemetry(2))
         assert site.answers(second, 2)[1] == Message(102, SERVER, INVERTER, 0x34)
         second.send(Message(102, INVERTER, SERVER, 0xB1, b"\0\3"))
         site.serve()
-        assert site.clients.done
+        assert site.server.done
         written = [json.loads(line) for line in (tmp_path / "out.json").read_text().splitlines()]
         answers = [line["data"] for line in written if "command" in line]
         assert answers == [{"version": "0001.0002"}, {"type": 0x300}]

@@ -1,5 +1,6 @@
 """Commands: the grammar of -c, and conversations until each is answered."""
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import count
 from typing import Any
@@ -10,13 +11,14 @@ from hypothesis import strategies as st
 
 from se.errors import CommandError, UsageError
 from se.programs.monitor.options import parse_commands
-from se.wire.commands import ANSWER_S, RELEASE_S, REPEATS, TURN_S, Command, Commander
+from se.wire.commands import ANSWER_S, RELEASE_S, REPEATS, Command, Commander, CommandQueue
+from se.wire.conversation import TURN_S
 from se.wire.crypto import Cipher
 from se.wire.framer import Framer
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import SERVER, Message
-from se.wire.session import Answered, Recent, Sent, Server, Session
+from se.wire.session import Answered, RecentMessages, Sent, ServerEnvironment, Session
 
 INVERTER, OTHER = 0x7F101234, 0x7F105678
 KEY = b"sixteen bytes ok"
@@ -31,12 +33,11 @@ class Line:
     """A commander, and what it sends; the clock goes on by hand."""
 
     def __init__(self, text: str, *, grant: bool = False):
-        server = Server(offset=lambda utc: 0, random=lambda size: b"\xa5" * size)
-        session = Session(Keyring({INVERTER: KEY}, []), Recent(), server, idle=1.0)
+        server = ServerEnvironment(offset=lambda utc: 0, random=lambda size: b"\xa5" * size)
+        session = Session(Keyring({INVERTER: KEY}, []), RecentMessages(), server, idle=1.0)
         numbers = count(100)
-        self.commander = Commander(
-            session, INVERTER, parse_commands(text), lambda: next(numbers), grant=grant
-        )
+        queue = CommandQueue(INVERTER, deque(parse_commands(text)), lambda: next(numbers))
+        self.commander = Commander(session, queue, grant=grant)
         self.now = 1000.0
         self.events: list[Any] = []
 

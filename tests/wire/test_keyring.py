@@ -8,8 +8,8 @@ from se.wire.keyring import (
     PATIENCE,
     PATIENCE_WITH_OTHERS,
     SESSIONS_PER_INVERTER,
+    DecryptionFailure,
     Keyring,
-    Locked,
     SetKey,
 )
 from se.wire.message import Message
@@ -66,41 +66,43 @@ def test_a_key_of_another_inverter_is_not_tried() -> None:
     set_key = opening()
     keyring.open_session(A, set_key, NOW)
     assert keyring.decrypt(encrypted(KEY_A, set_key)) is None
-    assert keyring.why_locked() == (Locked.NO_KEY, A)
+    assert keyring.record_failure() == (DecryptionFailure.NO_KEY, A)
     assert keyring.cipher(A) is None
 
 
 def test_without_keys_that_is_the_reason() -> None:
-    assert Keyring({}, []).why_locked() == (Locked.NO_KEY, None)
+    assert Keyring({}, []).record_failure() == (DecryptionFailure.NO_KEY, None)
 
 
 def test_a_session_that_began_before_us_is_waited_for() -> None:
     keyring = Keyring({A: KEY_A}, [])
     assert keyring.decrypt(encrypted(KEY_A, opening())) is None
-    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+    assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)
 
 
 def test_a_key_that_does_not_fit_is_said_of_its_inverter_after_several_messages() -> None:
     keyring = Keyring({A: KEY_A}, [])
     set_key = opening()
     keyring.open_session(A, set_key, NOW)
-    assert keyring.misfits() == []
+    assert keyring.wrong_keys() == []
     verdicts = []
     for _ in range(PATIENCE):
         assert keyring.decrypt(encrypted(KEY_B, set_key)) is None
-        verdicts.append(keyring.why_locked())
-    assert verdicts == [(Locked.UNDECIDED, None)] * (PATIENCE - 1) + [(Locked.WRONG_KEY, A)]
-    assert keyring.misfits() == [A]
+        verdicts.append(keyring.record_failure())
+    assert verdicts == [(DecryptionFailure.UNDECIDED, None)] * (PATIENCE - 1) + [
+        (DecryptionFailure.WRONG_KEY, A)
+    ]
+    assert keyring.wrong_keys() == [A]
 
 
 def test_a_right_key_is_not_blamed_for_messages_of_others_before_its_first() -> None:
     keyring = Keyring({A: KEY_A}, [])
     set_key = opening()
     keyring.open_session(A, set_key, NOW)
-    assert keyring.why_locked() == (Locked.UNDECIDED, None)
+    assert keyring.record_failure() == (DecryptionFailure.UNDECIDED, None)
     assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
-    assert keyring.misfits() == []
-    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+    assert keyring.wrong_keys() == []
+    assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)
 
 
 def test_where_an_inverter_has_no_key_what_is_locked_is_its_own() -> None:
@@ -108,9 +110,9 @@ def test_where_an_inverter_has_no_key_what_is_locked_is_its_own() -> None:
     keyring.open_session(B, opening(), NOW)
     keyring.open_session(A, opening(), NOW)
     for _ in range(PATIENCE_WITH_OTHERS - 1):
-        assert keyring.why_locked() == (Locked.NO_KEY, B)
-    assert keyring.misfits() == []
-    assert keyring.why_locked() == (Locked.WRONG_KEY, A)
+        assert keyring.record_failure() == (DecryptionFailure.NO_KEY, B)
+    assert keyring.wrong_keys() == []
+    assert keyring.record_failure() == (DecryptionFailure.WRONG_KEY, A)
 
 
 def test_a_key_that_fitted_once_is_not_blamed_for_another_inverters_messages() -> None:
@@ -120,7 +122,7 @@ def test_a_key_that_fitted_once_is_not_blamed_for_another_inverters_messages() -
     assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
     keyring.open_session(A, opening(), NOW)
     assert keyring.decrypt(encrypted(KEY_B, opening())) is None
-    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+    assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)
 
 
 def test_of_two_inverters_the_one_whose_key_does_not_fit_is_named() -> None:
@@ -129,8 +131,8 @@ def test_of_two_inverters_the_one_whose_key_does_not_fit_is_named() -> None:
     keyring.open_session(A, set_key, NOW)
     assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
     keyring.open_session(B, opening(), NOW)
-    keyring.why_locked()
-    assert keyring.misfits() == [B]
+    keyring.record_failure()
+    assert keyring.wrong_keys() == [B]
     cipher = keyring.cipher(A)
     assert cipher is not None and cipher.key == KEY_A
 
@@ -191,7 +193,7 @@ def test_a_stored_session_that_is_over_is_no_wrong_key() -> None:
     keyring = Keyring({A: KEY_A}, [])
     keyring.restore([SetKey(A, opening(), NOW, "")])
     assert keyring.decrypt(encrypted(KEY_A, opening())) is None
-    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+    assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)
 
 
 def test_a_payload_that_is_too_short_opens_nothing() -> None:
@@ -257,15 +259,15 @@ def test_the_sessions_of_the_likely_inverters_are_tried_first() -> None:
 
 def test_why_an_inverter_stays_silent_is_known_when_every_key_had_its_turn() -> None:
     keyring = Keyring({B: KEY_B}, [])
-    assert keyring.why_silent(A) == Locked.NO_KEY
+    assert keyring.handshake_failure(A) == DecryptionFailure.NO_KEY
     keyring = Keyring({}, [KEY_A, KEY_B])
     set_key, reasons = opening(), []
     for _ in range(3):
         keyring.open_session(A, set_key, NOW)
-        reasons.append(keyring.why_silent(A))
-    assert reasons == [None, None, Locked.WRONG_KEY]
+        reasons.append(keyring.handshake_failure(A))
+    assert reasons == [None, None, DecryptionFailure.WRONG_KEY]
     keyring.decrypt(encrypted(KEY_B, set_key))
-    assert keyring.why_silent(A) is None
+    assert keyring.handshake_failure(A) is None
 
 
 def test_openings_that_lead_to_nothing_do_not_drive_out_sessions_in_use() -> None:
@@ -286,4 +288,4 @@ def test_an_inverter_that_is_forgotten_is_not_blamed_any_more() -> None:
     for inverter in range(1, MAX_SESSIONS + 1):
         keyring.open_session(inverter, opening(), NOW)
         keyring.decrypt(encrypted(KEY_A, keyring.stored_sessions[-1].payload, source=inverter))
-    assert keyring.why_locked() == (Locked.NO_SESSION, None)
+    assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)

@@ -3,6 +3,7 @@
 from itertools import count
 from typing import Any
 
+from se.wire.conversation import TURN_S
 from se.wire.framer import Discarded
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
@@ -12,12 +13,11 @@ from se.wire.master import (
     PAUSE_S,
     SILENCE_S,
     SILENT,
-    TURN_S,
     TURNS,
     Master,
 )
 from se.wire.message import SERVER, Message
-from se.wire.session import Notice, Received, Recent, Server, Session
+from se.wire.session import Notice, Received, RecentMessages, ServerEnvironment, Session
 from tests.captures import ENCRYPTED
 from tests.wire.test_commands import decode, functions, release, reply
 
@@ -29,8 +29,8 @@ class Bus:
     """A master of two slaves, and what it sends; the clock goes on by hand."""
 
     def __init__(self, *slaves: int):
-        server = Server(offset=lambda utc: 3600, random=lambda size: bytes(size))
-        session = Session(Keyring({}, []), Recent(), server, idle=1.0)
+        server = ServerEnvironment(offset=lambda utc: 3600, random=lambda size: bytes(size))
+        session = Session(Keyring({}, []), RecentMessages(), server, idle=1.0)
         numbers = count(1)
         self.master = Master(session, slaves or (FIRST, SECOND), lambda: next(numbers))
         self.now = 1000.0

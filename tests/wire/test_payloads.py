@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from se.wire.functions import Function
-from se.wire.payloads import LAYOUTS, format_payload, parse_payload
+from se.wire.payloads import PAYLOAD_FORMATS, format_payload, parse_payload
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_energy_statistics_with_a_value_that_is_not_reported() -> None:
     }
 
 
-@given(st.sampled_from([*LAYOUTS, 0x039F, 0x0500, 0xFFFF]), st.binary(max_size=40))
+@given(st.sampled_from([*PAYLOAD_FORMATS, 0x039F, 0x0500, 0xFFFF]), st.binary(max_size=40))
 def test_no_payload_raises(function: int, payload: bytes) -> None:
     assert isinstance(parse_payload(function, payload), dict)
 

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from se.wire.crypto import Cipher
 from se.wire.framer import Discarded
 from se.wire.functions import Function
-from se.wire.keyring import Keyring, Locked
+from se.wire.keyring import DecryptionFailure, Keyring
 from se.wire.message import SERVER, Message, Reason
 from se.wire.session import (
     REPEATS_KNOWN,
     SOURCES_KNOWN,
     Event,
     Received,
-    Recent,
+    RecentMessages,
     Sent,
-    Server,
+    ServerEnvironment,
     Session,
     Undecrypted,
 )
@@ -30,13 +30,13 @@ KEY = b"sixteen bytes ok"
 OPENING = bytes(range(34))
 
 
-def server() -> Server:
-    return Server(offset=lambda utc: 3600, random=lambda size: b"\xa5" * size)
+def server() -> ServerEnvironment:
+    return ServerEnvironment(offset=lambda utc: 3600, random=lambda size: b"\xa5" * size)
 
 
 def session(*, answering: bool = True, keys: bool = True, idle: float | None = None) -> Session:
     keyring = Keyring({INVERTER: KEY} if keys else {}, [])
-    return Session(keyring, Recent(), server() if answering else None, idle=idle)
+    return Session(keyring, RecentMessages(), server() if answering else None, idle=idle)
 
 
 def telemetry(sequence: int = 1, payload: bytes = b"record", source: int = INVERTER) -> Message:
@@ -53,7 +53,7 @@ def received(events: Iterable[Event]) -> list[Message]:
 
 
 def answers(session: Session) -> list[Message]:
-    other = Session(Keyring({}, []), Recent())
+    other = Session(Keyring({}, []), RecentMessages())
     other.receive_data(session.data_to_send(), 0)
     return [event.message for event in other.events() if isinstance(event, Received | Undecrypted)]
 
@@ -113,7 +113,7 @@ def test_the_opening_of_a_session_and_all_after_it_is_answered_encrypted() -> No
 def test_an_encrypted_message_of_a_restored_session_is_answered_encrypted() -> None:
     keyring = Keyring({INVERTER: KEY}, [])
     keyring.open_session(INVERTER, OPENING, 1446346358)
-    restarted = Session(keyring, Recent(), server())
+    restarted = Session(keyring, RecentMessages(), server())
     wrapper = Cipher(KEY, OPENING).encrypt(telemetry(3), 9, bytes(20))
     [event, _] = feed(restarted, wrapper)
     assert event == Received(telemetry(3), wrapper, repeated=False)
@@ -133,7 +133,7 @@ def test_a_plain_message_is_answered_plain_although_a_key_is_there() -> None:
 
 
 def test_the_real_encrypted_session() -> None:
-    listener = Session(Keyring({0x7F104920: TRIPLE_KEY}, []), Recent())
+    listener = Session(Keyring({0x7F104920: TRIPLE_KEY}, []), RecentMessages())
     listener.receive_data(SET_KEY + ENCRYPTED, 0)
     events = list(listener.events())
     assert received(events) == [Message.parse(SET_KEY), Message.parse(ENCRYPTED_INNER)]
@@ -143,7 +143,7 @@ def test_what_cannot_be_decrypted_says_why() -> None:
     listener = session(answering=False, keys=False)
     listener.receive_data(ENCRYPTED, 0)
     [event] = listener.events()
-    assert event == Undecrypted(Message.parse(ENCRYPTED), Locked.NO_KEY, None)
+    assert event == Undecrypted(Message.parse(ENCRYPTED), DecryptionFailure.NO_KEY, None)
 
 
 def test_a_message_that_comes_again_is_acknowledged_again_and_known() -> None:
@@ -164,7 +164,7 @@ def test_keep_alives_are_never_repetitions() -> None:
 
 
 def test_repetitions_are_known_for_eight_messages_of_each_of_many_sources() -> None:
-    recent = Recent()
+    recent = RecentMessages()
     for sequence in range(REPEATS_KNOWN + 1):
         assert not recent.is_repeat(telemetry(sequence))
     assert recent.is_repeat(telemetry(1))
@@ -175,7 +175,7 @@ def test_repetitions_are_known_for_eight_messages_of_each_of_many_sources() -> N
 
 
 def test_what_is_remembered_of_messages_is_small() -> None:
-    recent = Recent()
+    recent = RecentMessages()
     for sequence in range(REPEATS_KNOWN):
         recent.is_repeat(telemetry(sequence, bytes(60000)))
     assert len(pickle.dumps(recent)) < 2000
@@ -183,7 +183,7 @@ def test_what_is_remembered_of_messages_is_small() -> None:
 
 def test_eight_messages_of_a_source_are_remembered_and_active_sources_longest() -> None:
     assert REPEATS_KNOWN == 8
-    recent = Recent()
+    recent = RecentMessages()
     recent.is_repeat(telemetry(1))
     for source in range(SOURCES_KNOWN + 10):
         recent.is_repeat(telemetry(2, source=source))

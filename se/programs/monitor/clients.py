@@ -1,12 +1,11 @@
-"""The conversation with each client that connects to us over the network."""
+"""The server that inverters connect to over the network, and its side of each connection."""
 
 from __future__ import annotations
 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from weakref import WeakValueDictionary
 
 from se.keys import SessionStore
@@ -15,55 +14,56 @@ from se.programs.monitor.monitor import Monitor
 from se.programs.monitor.zone import LocalZone
 from se.stream import Mark
 from se.transport.network import Connection
-from se.wire.commands import Command, Commander
+from se.wire.commands import Commander, CommandQueue
 from se.wire.framer import Discarded
 from se.wire.functions import Function
 from se.wire.message import FIRST_ROLE, Message, Reason
-from se.wire.session import Answered, Event, Received, Recent, Server, Session, Undecrypted
-from se.wire.strangers import OTHER, STRAY, stranger
+from se.wire.other_protocols import MAX_LEADING_NOISE, UNKNOWN, identify_other_protocol
+from se.wire.session import (
+    Event,
+    Received,
+    RecentMessages,
+    ServerEnvironment,
+    Session,
+    Undecrypted,
+)
 
 WORK_S = 0.002  # how long one client keeps the others waiting at a time
 MAX_BROKEN = 32  # pieces in a row that are no message
 MAX_INVERTERS = 256  # on one connection
 
 
-@dataclass
-class Order:
-    """Commands for an inverter that were not answered yet, and the numbers for them."""
+class Server:
+    """What the connections share: keys, output, and which inverter speaks on which of them.
 
-    inverter: int
-    commands: list[Command]
-    sequence: Callable[[], int]
+    The commands of `queue` go out on the connection on which their inverter speaks.
+    """
 
-
-class Clients:
-    """What the clients share: keys, output, and which inverter speaks on which connection."""
-
-    def __init__(self, monitor: Monitor, store: SessionStore, order: Order | None = None):
-        self.order = order
-        self.commanded: Client | None = None  # the one that the order's inverter speaks with
+    def __init__(self, monitor: Monitor, store: SessionStore, queue: CommandQueue | None = None):
+        self.queue = queue
+        self.commanding: ClientHandler | None = None  # the one that sends the commands
         self.monitor = monitor
         self.store = store
-        self.recent = Recent()
-        self.server = Server(LocalZone().offset, os.urandom)
+        self.recent = RecentMessages()
+        self.environment = ServerEnvironment(LocalZone().offset, os.urandom)
         self._connections: WeakValueDictionary[int, Connection] = WeakValueDictionary()
         self._complaints = Complaints()
 
-    def open(self, connection: Connection) -> Client:
-        """Converse on a new connection."""
-        return Client(self, connection)
+    def open(self, connection: Connection) -> ClientHandler:
+        """Serve a new connection."""
+        return ClientHandler(self, connection)
 
     @property
     def done(self) -> bool:
-        """Whether all that was to be done is done: the commands of the order."""
-        return self.order is not None and not self.order.commands
+        """Whether all that was to be done is done: the commands of the queue."""
+        return self.queue is not None and not self.queue.commands
 
     def handle_time(self) -> None:
         """Send commands that are due. Raises CommandError where one is not answered."""
-        if self.commanded is not None:
-            self.commanded.handle_time()
+        if self.commanding is not None:
+            self.commanding.handle_time()
 
-    def claim(self, inverter: int, connection: Connection) -> bool:
+    def register(self, inverter: int, connection: Connection) -> bool:
         """The inverter speaks here now, and no longer elsewhere; whether that is news.
 
         A connection that nobody speaks on any more is closed; a gateway's has others.
@@ -78,97 +78,104 @@ class Clients:
 
     def check_key(self, inverter: int, name: str) -> None:
         """Tell, once, of an inverter that opens an encrypted session in vain."""
-        reason = self.store.keyring.why_silent(inverter)
+        reason = self.store.keyring.handshake_failure(inverter)
         if reason:
             text = "%s: inverter %X wants to encrypt: %s"
             self._complaints.warn((inverter, reason), text, name, inverter, reason.value)
 
 
-class Client:
-    """One connection; it is closed when it turns out to be no inverter's."""
+class ClientHandler:
+    """Our side of one connection; it is closed when it turns out to be no inverter's."""
 
-    def __init__(self, clients: Clients, connection: Connection):
-        self._clients = clients
+    def __init__(self, server: Server, connection: Connection):
+        self._server = server
         self._connection = connection
-        self._session = Session(clients.store.keyring, clients.recent, clients.server)
-        self._talk: Session | Commander = self._session
+        self._session = Session(server.store.keyring, server.recent, server.environment)
+        self._conversation: Session | Commander = self._session
         self._start: bytes | None = b""  # of the stream, until the first message
         self._inverters = 0
         self._broken = 0
-        self._verdict: str | None = None  # why the connection is to be closed
+        self._close_reason: str | None = None  # once the connection is to be closed
         self._more = False
 
     def receive(self, data: bytes | Mark) -> None:
         """Take the next bytes, or the END of the stream."""
         if isinstance(data, Mark):
-            self._talk.close()
+            self._conversation.close()
             return
         if self._start is not None:
-            self._start = (self._start + data)[: 2 * STRAY]
-            self._verdict = stranger(self._start)
-        self._talk.receive_data(data, time.time())
+            self._start = (self._start + data)[: 2 * MAX_LEADING_NOISE]
+            self._close_reason = identify_other_protocol(self._start)
+        self._conversation.receive_data(data, time.time())
 
     def work(self) -> bool:
         """Handle what was received, for a short while; returns whether there is more of it.
 
         Lines are written out before what they came from is acknowledged.
         """
-        if self._verdict is None:
-            clients = self._clients
-            clients.monitor.handle(self._connection.name, self._events())
-            clients.store.save_soon()
-        if self._verdict is not None:
-            self._connection.close(self._verdict, logging.WARNING)
+        if self._close_reason is None:
+            self._server.monitor.handle(self._connection.name, self._events())
+            self._server.store.save_soon()
+        if self._close_reason is not None:
+            self._connection.close(self._close_reason, logging.WARNING)
             return False
-        self._connection.send(self._talk.data_to_send())
+        self._connection.send(self._conversation.data_to_send())
         return self._more
 
     def handle_time(self) -> None:
         """Send what is due, as long as there is a connection."""
         if self._connection.is_open:
-            self._talk.handle_time(time.time())
+            self._conversation.handle_time(time.time())
             self.work()
+
+    def stop_commands(self) -> None:
+        """Leave the commands to another connection."""
+        if isinstance(self._conversation, Commander):
+            self._conversation.stop()
 
     def _events(self) -> Iterator[Event]:
         until = time.monotonic() + WORK_S
         self._more = True
-        for event in self._talk.events():
-            self._judge(event)
-            yield event  # whatever the verdict is: its sender may take it for acknowledged
-            if self._verdict:
+        for event in self._conversation.events():
+            self._check(event)
+            yield event  # even if it is to be closed: the sender may take it for acknowledged
+            if self._close_reason:
                 break
             if time.monotonic() >= until:
                 return
         self._more = False
 
-    def _judge(self, event: Event) -> None:
+    def _check(self, event: Event) -> None:
         """Find out who speaks here, and whether it is an inverter at all."""
         if isinstance(event, Discarded):
-            self._judge_broken(event)
-        elif isinstance(event, Answered):
-            assert self._clients.order is not None
-            self._clients.order.commands.pop(0)
+            self._check_discarded(event)
         elif isinstance(event, Received | Undecrypted):
             self._start = None
             self._broken = 0
             if isinstance(event, Received) and event.message.source < FIRST_ROLE:
-                self._meet(event.message)
+                self._handle_inverter(event.message)
 
-    def _meet(self, message: Message) -> None:
+    def _handle_inverter(self, message: Message) -> None:
         """An inverter speaks here."""
-        clients, inverter = self._clients, message.source
-        self._inverters += clients.claim(inverter, self._connection)
+        server, inverter = self._server, message.source
+        self._inverters += server.register(inverter, self._connection)
         if self._inverters > MAX_INVERTERS:
-            self._verdict = f"more than {MAX_INVERTERS} inverters speak on it"
+            self._close_reason = f"more than {MAX_INVERTERS} inverters speak on it"
         if message.function == Function.SERVER_SET_KEY:
-            clients.check_key(inverter, self._connection.name)
-        elif clients.order and clients.order.inverter == inverter and clients.commanded != self:
-            order, clients.commanded = clients.order, self
-            self._talk = Commander(self._session, inverter, order.commands, order.sequence)
+            server.check_key(inverter, self._connection.name)
+        elif server.queue and server.queue.inverter == inverter and server.commanding is not self:
+            if server.commanding is not None:
+                server.commanding.stop_commands()
+            server.commanding = self
+            self._conversation = Commander(self._session, server.queue)
 
-    def _judge_broken(self, event: Discarded) -> None:
+    def _check_discarded(self, event: Discarded) -> None:
         self._broken += 1
-        if self._start is not None and event.reason is Reason.NOISE and len(event.raw) > STRAY:
-            self._verdict = OTHER
+        if (
+            self._start is not None
+            and event.reason is Reason.NOISE
+            and len(event.raw) > MAX_LEADING_NOISE
+        ):
+            self._close_reason = UNKNOWN
         elif self._broken > MAX_BROKEN:
-            self._verdict = "there are no messages in what it sends"
+            self._close_reason = "there are no messages in what it sends"

@@ -14,8 +14,8 @@ from se.programs.monitor.monitor import Monitor
 from se.programs.monitor.options import FileOptions
 from se.stop import Stop
 from se.stream import Mark, Stream
-from se.wire.keyring import Locked
-from se.wire.session import Recent, Session
+from se.wire.keyring import DecryptionFailure
+from se.wire.session import RecentMessages, Session
 
 
 class FileSource:
@@ -49,7 +49,7 @@ class FileSource:
         store: SessionStore,
         stop: Stop,
     ) -> None:
-        session = Session(store.keyring, Recent())
+        session = Session(store.keyring, RecentMessages())
         # a recording's sessions are as old as itself
         recorded = None if self._follow else modified(self._path)
         size = 0
@@ -63,8 +63,8 @@ class FileSource:
             store.save_soon()
         if stop.requested:
             return
-        for inverter in store.keyring.misfits():
-            monitor.complain(self.name, Locked.WRONG_KEY, inverter)
+        for inverter in store.keyring.wrong_keys():
+            monitor.complain(self.name, DecryptionFailure.WRONG_KEY, inverter)
         if size and not monitor.counts.received:
             raise NoMessageError(f"{self.name}: no SolarEdge message in {size} bytes")
 

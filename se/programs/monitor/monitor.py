@@ -20,7 +20,7 @@ from se.records import parse_telemetry
 from se.sinks.json_lines import JsonLines
 from se.wire.framer import Discarded
 from se.wire.functions import Function
-from se.wire.keyring import Locked
+from se.wire.keyring import DecryptionFailure
 from se.wire.message import FIRST_ROLE, Reason
 from se.wire.payloads import parse_payload
 from se.wire.session import Answered, Event, Notice, Received, Sent, Undecrypted
@@ -50,7 +50,7 @@ class Monitor:
         self._zone = LocalZone()
         self._log = MessageLog()
         self._unnamed = Complaints()
-        self._locked = Complaints()
+        self._undecrypted = Complaints()
 
     def handle(self, name: str, events: Iterable[Event]) -> None:
         """Handle what a session met on the device or file `name`; the lines are written out.
@@ -123,13 +123,13 @@ class Monitor:
         self._log.raw(message.to_bytes())
         if self._strict:
             self._trouble(f"{name}: {_whose(inverter)}: {reason.value}", message.to_bytes())
-        if reason is not Locked.UNDECIDED:
+        if reason is not DecryptionFailure.UNDECIDED:
             self.complain(name, reason, inverter)
 
-    def complain(self, name: str, reason: Locked, inverter: int | None) -> None:
+    def complain(self, name: str, reason: DecryptionFailure, inverter: int | None) -> None:
         """Say why messages cannot be read, once for each inverter."""
         about = reason, inverter
-        self._locked.warn(about, "%s: %s: %s", name, _whose(inverter), reason.value)
+        self._undecrypted.warn(about, "%s: %s: %s", name, _whose(inverter), reason.value)
 
     def _trouble(self, text: str, raw: bytes, level: int = logging.WARNING) -> None:
         if self._strict:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections import deque
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from se.errors import DeviceError
 from se.keys import SessionStore
 from se.log import LOG
-from se.programs.monitor.clients import Clients, Order
+from se.programs.monitor.clients import Server
 from se.programs.monitor.monitor import Monitor
 from se.programs.monitor.options import NetworkOptions
 from se.programs.monitor.privileges import User
 from se.programs.monitor.sequence_file import SequenceFile
 from se.stop import Stop
 from se.transport.network import Network, open_listener
+from se.wire.commands import CommandQueue
+from se.wire.ports import FALLBACK_TCP_PORTS
 
 if TYPE_CHECKING:
     from se.transport.services import Service
 
 CHECK_S = 1.0
-FALLBACK_PORTS = (22221, 80)  # where inverters try when the usual one does not answer
 
 
 class NetworkSource:
@@ -37,10 +39,10 @@ class NetworkSource:
     def __init__(self, options: NetworkOptions):
         self.inverters: Collection[int] = options.slaves
         self._user = User(options.user) if options.user else None
-        self._order = None
+        self._queue = None
         if options.commands:
             number = SequenceFile().next_number
-            self._order = Order(options.slaves[0], options.commands, number)
+            self._queue = CommandQueue(options.slaves[0], deque(options.commands), number)
         self._services: tuple[Service, ...] = ()
         self._interface: tuple[str, int] | None = None
         self._next_check = 0.0
@@ -65,7 +67,7 @@ class NetworkSource:
         self._interface = (name, socket.if_nametoindex(name))
         for service in self._services:
             opened.callback(service.close)
-        for port in sorted({*FALLBACK_PORTS} - {*options.ports}, reverse=True):
+        for port in sorted({*FALLBACK_TCP_PORTS} - {*options.ports}, reverse=True):
             try:
                 listener = open_listener(str(interface.address), port)
                 self._listeners.append(opened.enter_context(listener))
@@ -81,17 +83,17 @@ class NetworkSource:
             self._user.become()
         for error in self._unopened:
             LOG.warning("%s", error)
-        clients = Clients(monitor, store, self._order)
-        with self._opened, contextlib.closing(Network(clients.open)) as network:
+        server = Server(monitor, store, self._queue)
+        with self._opened, contextlib.closing(Network(server.open)) as network:
             for listener in self._listeners:
                 network.listen(listener)
                 LOG.info("waiting for inverters on %s, port %d", *listener.getsockname())
             for service in self._services:
                 network.watch(service, service.serve)
             network.watch(stop, lambda now: None)
-            while not (stop.requested or clients.done):
+            while not (stop.requested or server.done):
                 network.turn()
-                clients.handle_time()
+                server.handle_time()
                 self._check_interface()
         for service in self._services:
             for reason, count in service.dropped.items():

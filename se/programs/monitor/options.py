@@ -9,9 +9,9 @@ from se.errors import UsageError
 from se.files.names import STDIN
 from se.wire.commands import Command
 from se.wire.message import FIRST_ROLE, MAX_PAYLOAD
+from se.wire.ports import TCP_PORT
 
 RS232, RS485, NETWORK = "2", "4", "n"
-DEFAULT_PORT = 22222
 DEFAULT_BAUD = 115200
 HIGHEST_BAUD = 10_000_000
 _SERIAL_PORT = re.compile(r"/dev/(tty|cu|serial/).*|COM\d+|(socket|rfc2217)://.*", re.IGNORECASE)
@@ -145,7 +145,7 @@ def _network_options(options: Options) -> NetworkOptions:
     if options.any_mac and not options.interface:
         raise UsageError("--any-mac is for -n: without it there is no DHCP")
     _refuse_others(options, NetworkOptions, "the network")
-    ports = [DEFAULT_PORT] if options.ports is None else parse_ports(options.ports)
+    ports = [TCP_PORT] if options.ports is None else parse_ports(options.ports)
     return NetworkOptions(options.interface, options.any_mac, ports, options.user, *_order(options))
 
 

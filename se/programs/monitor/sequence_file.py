@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from se.errors import InputError, OutputError
 from se.files.write import remove_leftovers, replace_file
-from se.wire.session import MAX_SEQUENCE
+from se.wire.message import MAX_SEQUENCE, next_sequence
 
 NAME = "seseq.dat"
 _NUMBER = re.compile(rb"[0-9]{1,5}\s*")
@@ -28,7 +28,7 @@ class SequenceFile:
         Raises InputError for a file that holds none, and OutputError.
         """
         with self._lock():
-            number = self._read() % MAX_SEQUENCE + 1
+            number = next_sequence(self._read())
             remove_leftovers(self._path)
             with replace_file(self._path) as file:
                 file.write(b"%d\n" % number)

@@ -1,15 +1,14 @@
-"""How strongly the sun shines on the simulated site, and chance that depends on a seed alone.
+"""The irradiance of the simulated site, by date, time and clouds.
 
 The site lies at 50 degrees north and keeps the clock of Central European winter time, with the sun
-in the south at twelve. Clouds are value noise: random numbers at the points of a grid in time, with
-smooth transitions between them, so that any moment can be asked for in any order.
+in the south at twelve. Clouds are value noise, so that any moment can be asked for in any order.
 """
 
 from __future__ import annotations
 
-import functools
 import math
-import random
+
+from se.simulator.seeded_random import uniform, value_noise
 
 ZONE_OFFSET_S = 3600
 DAY_S = 86400
@@ -20,20 +19,7 @@ EQUINOX = 953537700  # 2000-03-20 07:35 UTC
 YEAR_S = 31556925
 
 
-@functools.lru_cache(maxsize=4096)
-def chance(*name: object) -> float:
-    """A number in 0..1, always the same for the same name."""
-    return random.Random(repr(name)).random()
-
-
-def drift(utc: float, period: float, *name: object) -> float:
-    """A number in 0..1 that wanders about smoothly and takes about `period` seconds for it."""
-    index, part = divmod(utc / period, 1)
-    part = part * part * (3 - 2 * part)
-    return chance(*name, index) * (1 - part) + chance(*name, index + 1) * part
-
-
-class Sky:
+class Irradiance:
     """Sun and clouds over the site."""
 
     def __init__(self, seed: int):
@@ -46,19 +32,19 @@ class Sky:
         half = math.acos((HORIZON - height) / width) / math.pi * DAY_S / 2
         return round(noon - half), round(noon + half)
 
-    def sunshine(self, utc: float) -> float:
+    def relative(self, utc: float) -> float:
         """0 when it is too dark, 1 under a clear sky with the sun in the zenith."""
         height, width = _orbit(utc)
         turn = (utc + ZONE_OFFSET_S) % DAY_S / DAY_S - 0.5
         elevation = height + width * math.cos(2 * math.pi * turn)
-        return math.pow(max(0.0, elevation - HORIZON), 1.15) * (1 - self._clouds(utc))
+        return math.pow(max(0.0, elevation - HORIZON), 1.15) * (1 - self._cloud_cover(utc))
 
-    def _clouds(self, utc: float) -> float:
-        """What part of the light the clouds hold back: dull days, hours and minutes."""
-        dullness = chance(self._seed, "day", (utc + ZONE_OFFSET_S) // DAY_S)
-        hours = drift(utc, 3600, self._seed, "hours")
-        minutes = drift(utc, 450, self._seed, "minutes")
-        return 0.85 * dullness * (0.6 * hours + 0.4 * minutes)
+    def _cloud_cover(self, utc: float) -> float:
+        """What part of the light clouds hold back, with days, hours and minutes of their own."""
+        days = uniform(self._seed, "day", (utc + ZONE_OFFSET_S) // DAY_S)
+        hours = value_noise(utc, 3600, self._seed, "hours")
+        minutes = value_noise(utc, 450, self._seed, "minutes")
+        return 0.85 * days * (0.6 * hours + 0.4 * minutes)
 
 
 def _orbit(utc: float) -> tuple[float, float]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from se.simulator.sky import DAY_S, ZONE_OFFSET_S, drift
+from se.records.batteries import BATTERY
+from se.records.meters import METER
+from se.simulator.irradiance import DAY_S, ZONE_OFFSET_S
+from se.simulator.seeded_random import value_noise
 
-Record = tuple[int, int, dict[str, Any]]  # type, ID, published values
+DeviceRecord = tuple[int, int, dict[str, Any]]  # type, ID, published values
 Energy = Callable[[float, float], float]  # Wh between two moments
 
 NOMINAL_WH = 9800.0
@@ -18,10 +21,10 @@ CAPACITY_WH = 9500.0  # what is left of it by now
 MAX_BATTERY_W = 5000.0
 CHARGING, DISCHARGING, HOLDING = 3, 4, 6
 VALID, NOT_VALID = "00 00", "00 80"
-CONSUMPTION, GRID, BATTERY, PRODUCTION = 3, 5, 7, 9  # roles of the meter
+CONSUMPTION, GRID, STORAGE, PRODUCTION = 3, 5, 7, 9  # roles of the meter
 
 
-class _Counter:
+class _EnergyCounter:
     """A counter of energy, which shows whole Wh."""
 
     def __init__(self, total: float):
@@ -35,7 +38,7 @@ class _Counter:
         self.last = int(self.total) - before
 
 
-class House:
+class MeterAndBattery:
     """Meter and battery of one site, reported by the inverter `reporter`."""
 
     def __init__(self, seed: int, reporter: int, production: Energy, *, meter: bool, battery: bool):
@@ -45,11 +48,11 @@ class House:
         self._meter = meter
         self._battery = battery
         self._charge = 0.4 * CAPACITY_WH if battery else 0.0
-        self._charged, self._discharged = _Counter(1250000), _Counter(1180000)
-        self._exported, self._imported = _Counter(4120000), _Counter(2390000)
-        self._produced, self._used = _Counter(9870000), _Counter(8140000)
+        self._charged, self._discharged = _EnergyCounter(1250000), _EnergyCounter(1180000)
+        self._exported, self._imported = _EnergyCounter(4120000), _EnergyCounter(2390000)
+        self._produced, self._used = _EnergyCounter(9870000), _EnergyCounter(8140000)
 
-    def records(self, utc: int, interval: int) -> Iterator[Record]:
+    def records(self, utc: int, interval: int) -> Iterator[DeviceRecord]:
         """What meter and battery report about the `interval` seconds up to `utc`."""
         battery_w = self._step(utc, interval)
         if self._meter:
@@ -57,13 +60,13 @@ class House:
                 (PRODUCTION, self._produced, None, False),
                 (GRID, self._exported, self._imported, True),
                 (CONSUMPTION, None, self._used, False),
-                (BATTERY, self._discharged, self._charged, False),
+                (STORAGE, self._discharged, self._charged, False),
             ):
-                if role != BATTERY or self._battery:
+                if role != STORAGE or self._battery:
                     values = _meter(utc, interval, role, out, back, totals_valid)
-                    yield 0x0022, self._reporter, values
+                    yield METER.number, self._reporter, values
         if self._battery:
-            yield 0x0030, self._reporter, self._battery_values(utc, interval, battery_w)
+            yield BATTERY.number, self._reporter, self._battery_values(utc, interval, battery_w)
 
     def _step(self, utc: int, interval: int) -> float:
         """Let the energies of an interval flow; returns the battery's power, charging positive."""
@@ -88,7 +91,7 @@ class House:
         """What the house uses (W): more in the evening."""
         hour = (utc + ZONE_OFFSET_S) % DAY_S / 3600
         evening = max(0.0, 1 - abs(hour - 19.5) / 3)
-        return 180 + 900 * drift(utc, 2700, self._seed, "house") ** 3 + 1100 * evening
+        return 180 + 900 * value_noise(utc, 2700, self._seed, "house") ** 3 + 1100 * evening
 
     def _battery_values(self, utc: int, interval: int, power: float) -> dict[str, Any]:
         full = self._charge / CAPACITY_WH
@@ -106,7 +109,7 @@ class House:
             "AlwaysZero_40_float": 0.0,
             "TotalEnergyOut": int(self._discharged.total),
             "AlwaysZero_48_float": 0.0,
-            "Temp": 18 + 8 * drift(utc, DAY_S, self._seed, "cellar"),
+            "Temp": 18 + 8 * value_noise(utc, DAY_S, self._seed, "cellar"),
             "BattChargingStatus": status,
             "AlwaysZero_66_float": 0.0,
             "AlwaysZero_70_float": 0.0,
@@ -120,8 +123,8 @@ def _meter(
     utc: int,
     interval: int,
     role: int,
-    out: _Counter | None,
-    back: _Counter | None,
+    out: _EnergyCounter | None,
+    back: _EnergyCounter | None,
     totals_valid: bool,
 ) -> dict[str, Any]:
     """What one of the meter's roles reports; energy flows `out` and, in some roles, `back`."""

@@ -1,4 +1,4 @@
-"""How one inverter speaks: sequence numbers, and with a key, encryption."""
+"""The encoder of one inverter's messages: sequence numbers, and with a key, encryption."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from se.simulator.site import Report
+from se.simulator.site import ReportMessage
 from se.wire.functions import Function
-from se.wire.message import SERVER, Message
+from se.wire.message import MAX_SEQUENCE, SERVER, Message, next_sequence
 
 if TYPE_CHECKING:
     from se.wire.crypto import Cipher
 
-MAX_SEQUENCE = 0xFFFF
-SET_KEY_SIZE = 34
 SESSION_S = 4 * 3600  # how long a session key is used
 
 
-class Voice:
-    """The messages of one inverter; `key` (16 bytes) encrypts them once a session is open."""
+class MessageEncoder:
+    """Encodes the messages of one inverter, encrypted once a session is open under its `key`."""
 
     def __init__(self, inverter: int, key: bytes | None, seed: int):
         self.inverter = inverter
@@ -32,14 +30,14 @@ class Voice:
 
     def message(self, function: int, payload: bytes = b"") -> Message:
         """A message to the server with the next sequence number."""
-        self._sequence = self._sequence % MAX_SEQUENCE + 1
+        self._sequence = next_sequence(self._sequence)
         return Message(self._sequence, self.inverter, SERVER, function, payload)
 
     def open_session(self, now: int) -> Message | None:
         """The message that opens a session, if it is time for one at `now` (UTC seconds)."""
         if self._key is None or now < self._session_end:
             return None
-        from se.wire.crypto import Cipher
+        from se.wire.crypto import SET_KEY_SIZE, Cipher
 
         self._session_end = now + SESSION_S
         payload = self._random.randbytes(SET_KEY_SIZE)
@@ -51,8 +49,8 @@ class Voice:
         self.cipher = None
         self._session_end = 0
 
-    def open_wrapper(self, message: Message) -> Message | None:
-        """What the server says with a message: within a session, only what is encrypted in it."""
+    def decrypt(self, message: Message) -> Message | None:
+        """What a message of the server holds; with a key, only what is encrypted in its session."""
         if self._key is None:
             return message
         if self.cipher is None or message.function != Function.MISC_ENCRYPTED:
@@ -63,23 +61,25 @@ class Voice:
         """What goes on the wire: encrypted within a session, all but the message that opens it."""
         if self.cipher is None or message.function == Function.SERVER_SET_KEY:
             return message.to_bytes()
-        self._wrapper_sequence = self._wrapper_sequence % MAX_SEQUENCE + 1
+        self._wrapper_sequence = next_sequence(self._wrapper_sequence)
         random_bytes = self._random.randbytes(self.cipher.random_size)
         return self.cipher.encrypt(message, self._wrapper_sequence, random_bytes).to_bytes()
 
 
-def speak(reports: Iterable[Report], keys: Mapping[int, bytes], seed: int) -> Iterator[bytes]:
-    """The messages of a recording: what inverters say whose every message is acknowledged.
+def encode_reports(
+    reports: Iterable[ReportMessage], keys: Mapping[int, bytes], seed: int
+) -> Iterator[bytes]:
+    """The bytes of a recording: the messages of inverters whose every message is acknowledged.
 
     `keys` are by inverter; those without one speak in the clear.
     """
-    voices: dict[int, Voice] = {}
+    encoders: dict[int, MessageEncoder] = {}
     for report in reports:
         inverter = report.inverter
-        if inverter not in voices:
-            voices[inverter] = Voice(inverter, keys.get(inverter), seed)
-        voice = voices[inverter]
-        opening = voice.open_session(report.time)
+        if inverter not in encoders:
+            encoders[inverter] = MessageEncoder(inverter, keys.get(inverter), seed)
+        encoder = encoders[inverter]
+        opening = encoder.open_session(report.time)
         if opening is not None:
-            yield voice.to_bytes(opening)
-        yield voice.to_bytes(voice.message(report.function, report.payload))
+            yield encoder.to_bytes(opening)
+        yield encoder.to_bytes(encoder.message(report.function, report.payload))
