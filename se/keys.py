@@ -23,6 +23,7 @@ from se.wire.keyring import SESSIONS_PER_INVERTER, Keyring, SetKey
 from se.wire.values import ID_BITS
 
 STORE_SUFFIX = ".sessions"
+SAVE_INTERVAL_S = 1.0
 _LINE = re.compile(r"(?:(?P<id>[0-9a-fA-F]{1,8})\s+)?(?P<key>[0-9a-fA-F]{32})")
 _NAME = re.compile(r"[0-9a-fA-F]{8}")
 _STORED = re.compile(r"([0-9A-F]{1,8}) ((?:[0-9a-f]{2})+) ([0-9]{1,10}) ([0-9a-f]{6}|-)")
@@ -86,8 +87,8 @@ class SessionStore:
         self._saved = -math.inf
 
     def save_soon(self) -> None:
-        """Save at once, but not more than once a second: openings may come in floods."""
-        if time.monotonic() >= self._saved + 1.0:
+        """Save at once, but not again before `SAVE_INTERVAL_S`: openings may come in floods."""
+        if time.monotonic() >= self._saved + SAVE_INTERVAL_S:
             self.save()
 
     def save(self) -> None:

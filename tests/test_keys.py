@@ -160,6 +160,22 @@ def test_the_sessions_of_an_old_recording_do_not_push_out_those_of_today(
     assert SessionStore([path]).keyring.decrypt(encrypted(KEY)) is not None
 
 
+def test_openings_in_a_flood_are_saved_once_a_second(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "my.key", KEY)
+    store = SessionStore([path])
+    saved = []
+    for now in (100.0, 100.5, 100.9, 101.0, 101.5):
+        monkeypatch.setattr("se.keys.time.monotonic", lambda now=now: now)
+        store.keyring.open_session(int(10 * now), OPENING, 1446346358)
+        store.save_soon()
+        saved.append((tmp_path / "my.key.sessions").read_text().count("\n"))
+    assert saved == [1, 1, 1, 4, 4]
+    store.save()
+    assert (tmp_path / "my.key.sessions").read_text().count("\n") == 5
+
+
 def test_two_programs_keep_each_others_sessions(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path / "my.key", KEY)
     stores = [SessionStore([path]), SessionStore([path])]

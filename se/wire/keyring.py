@@ -8,7 +8,7 @@ module is loaded with the first session, since most systems have none.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 KEY_PARAMETERS = range(0x0239, 0x023D)  # where an inverter keeps its key
 KEY_FORMAT = struct.Struct(f"<{len(KEY_PARAMETERS)}L")  # the key, of their values
 SESSIONS_PER_INVERTER = 8
-PATIENCE = 3  # undecrypted messages, before a key is said not to fit
-PATIENCE_WITH_OTHERS = 20
 MAX_SESSIONS = 256  # anybody on a network could open sessions
+PATIENCE = 3  # undecrypted messages, before a key is said not to fit
 
 
 class DecryptionFailure(Enum):
@@ -43,29 +42,24 @@ class SetKey(NamedTuple):
     check: str  # empty until a message of the inverter was decrypted
 
 
-class _Session:
-    """One 0x0503 and the ciphers that may be right for it; only one, once that is known.
+class _Inverter:
+    """What is known of an inverter that has sessions."""
 
-    `turn` counts the 0x0503 before it that led to nothing, and says which cipher has its turn.
-    """
+    def __init__(self) -> None:
+        self.proven = False  # whether its key has decrypted a message
+        self.openings = 0  # since that
+        self.undecrypted = 0  # messages since its first opening, whosever they are
+
+
+class _Session:
+    """One 0x0503, and a cipher for each key that its inverter may have."""
 
     def __init__(self, inverter: int, payload: bytes, time: int, ciphers: list[Cipher]):
         self.inverter = inverter
         self.payload = payload
         self.time = time
         self.ciphers = ciphers
-        self.proven = False
-        self.turn = 0
-
-    @property
-    def cipher(self) -> Cipher:
-        """What answers are encrypted with."""
-        return self.ciphers[self.turn % len(self.ciphers)]
-
-    def prove(self, cipher: Cipher) -> None:
-        """This is the right one."""
-        self.proven = True
-        self.ciphers = [cipher]
+        self.proven = False  # whether a message was decrypted
 
 
 class Keyring:
@@ -78,11 +72,10 @@ class Keyring:
     def __init__(self, bound: dict[int, bytes], unbound: list[bytes]):
         self._bound = dict(bound)
         self._unbound = unbound
-        self._sessions: list[_Session] = []  # the one that was used last stands first
-        self._proven: set[int] = set()  # inverters whose key has decrypted something
-        # of the others that opened a session: how many messages were not decrypted since
-        self._failures: dict[int, int] = {}
-        self._keyless: int | None = None
+        self._inverters: dict[int, _Inverter] = {}
+        # by inverter and payload; the one that was used last stands last
+        self._sessions: dict[tuple[int, bytes], _Session] = {}
+        self._keyless: int | None = None  # an inverter that opened a session in vain
         self.changed = False  # whether there is news for whoever keeps `stored_sessions`
 
     def open_session(self, inverter: int, payload: bytes, now: float) -> None:
@@ -91,17 +84,13 @@ class Keyring:
         The same again, or a new one where nothing was decrypted under the one before, says that
         our answer was not understood: it is the next key's turn.
         """
-        before = self._session(inverter)
-        session = self._same(inverter, payload) or self._add(inverter, payload, int(now))
-        if session is None:
-            if not self._keys(inverter):
-                self._keyless = inverter
-            return
-        self._use(session)
-        if inverter not in self._proven:
-            self._failures.setdefault(inverter, 0)
-        if before and not (before.proven or session.proven):
-            session.turn = before.turn + 1
+        session = self._sessions.get((inverter, payload))
+        session = session or self._add(inverter, payload, int(now))
+        if session is not None:
+            self._use(session)
+            self._inverters[inverter].openings += 1
+        elif not self._keys(inverter):
+            self._keyless = inverter
 
     def restore(self, sessions: list[SetKey]) -> None:
         """Take up the sessions of an earlier run, the latest last.
@@ -124,9 +113,9 @@ class Keyring:
                 session.inverter,
                 session.payload,
                 session.time,
-                session.cipher.key_check if session.inverter in self._proven else "",
+                session.ciphers[0].key_check if self._inverters[session.inverter].proven else "",
             )
-            for session in reversed(self._sessions)
+            for session in self._sessions.values()
         ]
 
     def decrypt(self, payload: bytes, likely: Collection[int] = ()) -> tuple[Message, int] | None:
@@ -134,7 +123,8 @@ class Keyring:
 
         The sessions of the `likely` inverters are tried first.
         """
-        for session in sorted(self._sessions, key=lambda each: each.inverter not in likely):
+        latest_first = reversed(self._sessions.values())
+        for session in sorted(latest_first, key=lambda each: each.inverter not in likely):
             for cipher in session.ciphers:
                 message = cipher.decrypt(payload)
                 if message is not None:
@@ -149,91 +139,86 @@ class Keyring:
 
         A message names no inverter: a key is only blamed after several of them.
         """
-        for inverter in self._failures:
-            self._failures[inverter] += 1
-        for inverter in self.wrong_keys(PATIENCE):
-            return DecryptionFailure.WRONG_KEY, inverter
+        for known in self._inverters.values():
+            if known.openings and not known.proven:
+                known.undecrypted += 1
         if self._keyless is not None or not (self._bound or self._unbound):
             return DecryptionFailure.NO_KEY, self._keyless
-        return (
-            DecryptionFailure.UNDECIDED if self._failures else DecryptionFailure.NO_SESSION
-        ), None
+        for inverter in self.wrong_keys(PATIENCE):
+            return DecryptionFailure.WRONG_KEY, inverter
+        if any(known.undecrypted for known in self._inverters.values()):
+            return DecryptionFailure.UNDECIDED, None
+        return DecryptionFailure.NO_SESSION, None
 
     def wrong_keys(self, patience: int = 1) -> list[int]:
         """Inverters whose key does not fit, as far as so many undecrypted messages tell.
 
-        Where there is an inverter without a key, they are more likely its own.
+        Where there is an inverter without a key, they are taken for its own.
         """
-        enough = patience if self._keyless is None else PATIENCE_WITH_OTHERS
-        return [inverter for inverter, count in self._failures.items() if count >= enough]
+        if self._keyless is not None:
+            return []
+        known = self._inverters.items()
+        return [inverter for inverter, each in known if each.undecrypted >= patience]
 
     def handshake_failure(self, inverter: int) -> DecryptionFailure | None:
-        """Why an inverter that sends its 0x0503 will say nothing else, if that is known by now."""
-        session = self._session(inverter)
-        if session is None:
+        """Why an inverter that sends its 0x0503 will send nothing else, if that is known by now."""
+        if inverter not in self._inverters:
             return DecryptionFailure.NO_KEY
-        tried = session.turn >= len(session.ciphers) and not session.proven
+        tried = self._inverters[inverter].openings > len(self._keys(inverter))
         return DecryptionFailure.WRONG_KEY if tried else None
 
     def cipher(self, inverter: int) -> Cipher | None:
         """What an answer to this inverter is encrypted with, once it has opened a session."""
-        session = self._session(inverter)
-        return session.cipher if session else None
+        if inverter not in self._inverters:
+            return None
+        ciphers = self._own(inverter)[-1].ciphers
+        in_vain = max(0, self._inverters[inverter].openings - 1)
+        return ciphers[in_vain % len(ciphers)]
 
     def _keys(self, inverter: int) -> list[bytes]:
         bound = self._bound.get(inverter)
         return [bound] if bound else self._unbound
 
-    def _session(self, inverter: int) -> _Session | None:
-        """The session of an inverter that was used last."""
-        return next((each for each in self._sessions if each.inverter == inverter), None)
-
-    def _same(self, inverter: int, payload: bytes) -> _Session | None:
-        for session in self._sessions:
-            if (session.inverter, session.payload) == (inverter, payload):
-                return session
-        return None
+    def _own(self, inverter: int) -> list[_Session]:
+        """The sessions of an inverter; the one that was used last stands last."""
+        return [each for each in self._sessions.values() if each.inverter == inverter]
 
     def _add(self, inverter: int, payload: bytes, time: int) -> _Session | None:
-        ciphers = _ciphers(self._keys(inverter), payload)
-        if not ciphers:
+        """A new session, if there are keys for it and its payload is long enough."""
+        from se.wire.crypto import SET_KEY_BLOCKS, Cipher
+
+        keys = self._keys(inverter)
+        if not keys or len(payload) < SET_KEY_BLOCKS:
             return None
-        own = [session for session in self._sessions if session.inverter == inverter]
+        own = self._own(inverter)
         if len(own) >= SESSIONS_PER_INVERTER:
             self._remove_one(own)
         elif len(self._sessions) >= MAX_SESSIONS:
-            self._remove_one(self._sessions)
-        session = _Session(inverter, payload, time, ciphers)
-        self._sessions.insert(0, session)
+            self._remove_one(self._sessions.values())
+        session = _Session(inverter, payload, time, [Cipher(key, payload) for key in keys])
+        self._sessions[inverter, payload] = session
+        self._inverters.setdefault(inverter, _Inverter())
         self.changed = True
         return session
 
-    def _remove_one(self, sessions: list[_Session]) -> None:
+    def _remove_one(self, sessions: Iterable[_Session]) -> None:
         """Forget the one of them that was used longest ago, those that led to nothing first."""
-        useless = [session for session in sessions if not session.proven]
-        removed = (useless or sessions)[-1]
-        self._sessions.remove(removed)
-        if self._session(removed.inverter) is None:
-            self._failures.pop(removed.inverter, None)
-            self._proven.discard(removed.inverter)
+        removed = min(sessions, key=lambda each: each.proven)
+        del self._sessions[removed.inverter, removed.payload]
+        if not self._own(removed.inverter):
+            del self._inverters[removed.inverter]
 
     def _prove(self, session: _Session, cipher: Cipher) -> None:
         """A message of the inverter was decrypted, so this is its key."""
-        if not session.proven:
-            session.prove(cipher)
-            self._failures.pop(session.inverter, None)
-            if session.inverter not in self._proven:
-                self._proven.add(session.inverter)
-                self._bound[session.inverter] = cipher.key
-                self.changed = True
+        session.proven = True
+        known = self._inverters[session.inverter]
+        known.openings = known.undecrypted = 0
+        if not known.proven:
+            known.proven = self.changed = True
+            self._bound[session.inverter] = cipher.key
+            for each in self._own(session.inverter):
+                each.ciphers = [own for own in each.ciphers if own.key == cipher.key]
 
     def _use(self, session: _Session) -> None:
-        self._sessions.remove(session)
-        self._sessions.insert(0, session)
-
-
-def _ciphers(keys: list[bytes], payload: bytes) -> list[Cipher]:
-    """One cipher for each key; none where the payload is too short for a 0x0503."""
-    from se.wire.crypto import SET_KEY_SIZE, Cipher
-
-    return [Cipher(key, payload) for key in keys] if len(payload) >= SET_KEY_SIZE else []
+        key = session.inverter, session.payload
+        self._sessions[key] = self._sessions.pop(key)
