@@ -544,6 +544,20 @@ def test_commands_wait_for_their_inverter_and_go_on_in_its_next_connection(
         assert answers == [{"version": "0001.0002"}, {"type": 0x300}]
 
 
+def test_a_command_is_answered_where_it_was_asked_last(tmp_path: pathlib.Path) -> None:
+    with commanded(tmp_path, "33/34") as site:
+        gateway = site.connect()
+        gateway.send(telemetry(1, OTHER_INVERTER), NO_RECORDS)
+        assert site.answers(gateway, 3)[2] == Message(100, SERVER, INVERTER, 0x33)
+        own = site.connect()
+        own.send(telemetry(2))
+        assert site.answers(own, 2)[1] == Message(101, SERVER, INVERTER, 0x33)
+        gateway.send(Message(100, INVERTER, SERVER, 0xB0, b"\1\0\2\0"))
+        assert site.answers(gateway) == [Message(102, SERVER, INVERTER, 0x33)]
+        gateway.send(Message(102, INVERTER, SERVER, 0xB0, b"\1\0\2\0"))
+        assert site.answers(gateway) == [Message(103, SERVER, INVERTER, 0x34)]
+
+
 def test_a_command_that_is_not_answered_ends_the_program(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from se.wire.framer import Framer
 from se.wire.functions import Function
 from se.wire.keyring import Keyring
 from se.wire.message import SERVER, Message
-from se.wire.session import Answered, RecentMessages, Sent, ServerEnvironment, Session
+from se.wire.session import Answered, Received, RecentMessages, Sent, ServerEnvironment, Session
 
 INVERTER, OTHER = 0x7F101234, 0x7F105678
 KEY = b"sixteen bytes ok"
@@ -180,6 +180,16 @@ def test_a_command_waits_for_the_answer_to_the_one_before() -> None:
     assert line.commander.done
     assert line.answers == [(0x12, 0x90), (0x30, 0x80)]
     assert [event.message for event in line.events if isinstance(event, Sent)] == [get, reset]
+
+
+def test_a_command_is_not_done_before_its_answer_is_handed_out() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.commander.receive_data(reply(get).to_bytes(), line.now)
+    assert not line.commander.done
+    assert next(line.commander.events()) == Answered(GET, (0x329,), reply(get))
+    assert line.commander.done
+    assert next(line.commander.events()) == Received(reply(get), None, repeated=False)
 
 
 def test_telemetry_is_acknowledged_and_no_answer() -> None:
