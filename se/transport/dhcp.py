@@ -1,7 +1,7 @@
 """The DHCP server for inverters (RFC 2131): packets in, replies out, no socket and no clock.
 
-It takes itself for the only server of its network. Addresses are numbers in here, as in dpkt's
-packets; 0 is none.
+It takes itself for the only server of its network, and serves clients on that network alone: what
+a relay passes on is dropped. Addresses are numbers in here, as in dpkt's packets; 0 is none.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ SOLAREDGE_PREFIXES = (bytes.fromhex("002702"), bytes.fromhex("84d6c5"))
 SERVER_PORT = 67
 CLIENT_PORT = 68
 BROADCAST = "255.255.255.255"
-BROADCAST_FLAG = 0x8000
-MIN_SIZE = 300  # of a BOOTP packet; old clients and relays drop shorter ones
-OPT_RELAY_AGENT = 82
+MIN_SIZE = 300  # of a BOOTP packet; old clients drop shorter ones
 
 Options = tuple[tuple[int, bytes], ...]
 
@@ -113,11 +111,10 @@ class DhcpServer:
             return None
 
     def _check(self, request: _Request, now: float) -> None:
-        relay = request.header.giaddr
         if not (self._any_mac or request.mac.startswith(SOLAREDGE_PREFIXES)):
             raise _DroppedError("not an inverter")
-        if relay and IPv4Address(relay) not in self._network:
-            raise _DroppedError("another network")
+        if request.header.giaddr:
+            raise _DroppedError("relayed")
         if request.server not in (0, int(self._us)):
             self._pool.release(request.mac, now)  # it has no use for what we offered
             raise _DroppedError("another server")
@@ -155,31 +152,27 @@ class DhcpServer:
         return self._reply(request, dhcp.DHCPACK, address, _lease_times() + self._settings)
 
     def _reply(self, request: _Request, kind: int, address: int, settings: Options) -> Reply:
-        header, refused = request.header, kind == dhcp.DHCPNAK
-        sent_back = (dhcp.DHCP_OPT_CLIENT_ID, OPT_RELAY_AGENT)  # RFC 6842, 3046
+        header = request.header
         packet = dhcp.DHCP(
             op=dhcp.DHCP_OP_REPLY,
             xid=header.xid,
-            flags=header.flags | (BROADCAST_FLAG if refused else 0),
+            flags=header.flags,
             ciaddr=header.ciaddr if kind == dhcp.DHCPACK else 0,
             yiaddr=address,
-            giaddr=header.giaddr,
             chaddr=request.mac,
             opts=(
                 (dhcp.DHCP_OPT_MSGTYPE, bytes([kind])),
                 (dhcp.DHCP_OPT_SERVER_ID, self._us.packed),
                 *settings,
-                *(option for option in header.opts if option[0] in sent_back),
+                *(each for each in header.opts if each[0] == dhcp.DHCP_OPT_CLIENT_ID),  # RFC 6842
             ),
         )
+        refused = kind == dhcp.DHCPNAK
         return Reply(bytes(packet).ljust(MIN_SIZE, b"\0"), self._destination(header, refused))
 
     def _destination(self, header: Any, refused: bool) -> tuple[str, int]:
         """A client without an address is reached by broadcast, whether it asked for that or not:
         the kernel cannot find out where an address lives that its owner does not have yet."""
-        if header.giaddr:
-            return str(IPv4Address(header.giaddr)), SERVER_PORT
         client = IPv4Address(header.ciaddr)
-        if refused or client not in self._network:
-            return BROADCAST, CLIENT_PORT
-        return str(client), CLIENT_PORT
+        everybody = refused or client not in self._network
+        return BROADCAST if everybody else str(client), CLIENT_PORT

@@ -2,6 +2,7 @@
 
 An inverter's server has changed its name more than once and may be set by its owner, so every
 name gets the same A record; every other question gets an empty answer, an AAAA question above all.
+What stands behind the questions, such as the OPT record of EDNS, is passed over.
 """
 
 from __future__ import annotations
@@ -15,22 +16,9 @@ from dpkt import UnpackError, dns
 from se.log import LOG
 
 TTL_S = 86_400
-# Longest reply without EDNS (RFC 1035) and with it (what passes everywhere without fragments).
-PLAIN_SIZE = 512
-EDNS_SIZE = 1232
+MAX_REPLY = 512  # bytes
 
 _OPCODE = 0x7800
-_DNSSEC_OK = 0x8000
-_BAD_VERSION = 1 << 24  # the upper bits of error code 16, in the TTL of an OPT record
-
-
-class _Packet(dns.DNS):  # type: ignore[misc]
-    """dpkt's packet, but records of every type are let in: only the OPT record matters here."""
-
-    class RR(dns.DNS.RR):  # type: ignore[misc]
-        def unpack_rdata(self, buf: bytes, off: int) -> None:
-            if len(self.rdata) != self.rlen:
-                raise UnpackError("the packet ends inside a record")
 
 
 class DnsServer:
@@ -43,7 +31,7 @@ class DnsServer:
     def handle(self, packet: bytes) -> bytes | None:
         """The reply to a query, or None. Never raises."""
         try:
-            query = _Packet(packet)
+            query = dns.DNS(_without_records(packet))
         except (UnpackError, UnicodeDecodeError):
             self.dropped["malformed"] += 1
             return None
@@ -55,16 +43,11 @@ class DnsServer:
     def _answer(self, query: Any) -> bytes:
         op = dns.DNS_QR | dns.DNS_AA | dns.DNS_RA | query.op & (_OPCODE | dns.DNS_RD)
         reply = dns.DNS(id=query.id, op=op, qd=query.qd, an=[], ns=[], ar=[])
-        size = PLAIN_SIZE
-        for record in query.ar:
-            if record.type == dns.DNS_OPT:
-                reply.ar = [_opt(record)]
-                size = max(PLAIN_SIZE, min(record.cls, EDNS_SIZE))
         if query.opcode != dns.DNS_QUERY:
             reply.rcode = dns.DNS_RCODE_NOTIMP
-        elif not (reply.ar and reply.ar[0].ttl & _BAD_VERSION):
+        else:
             reply.an = [self._record(question) for question in query.qd if _is_ours(question)]
-        if len(reply) > size:
+        if len(reply) > MAX_REPLY:
             reply.an, reply.tc = [], 1
         return bytes(reply)
 
@@ -83,9 +66,6 @@ def _is_ours(question: Any) -> bool:
     return bool(question.type == dns.DNS_A and question.cls == dns.DNS_IN)
 
 
-def _opt(asked: Any) -> Any:
-    """The EDNS record (RFC 6891) that answers `asked`: our version is 0, we know no options."""
-    flags = asked.ttl & _DNSSEC_OK
-    if asked.ttl >> 16 & 0xFF:
-        flags |= _BAD_VERSION
-    return dns.DNS.RR(name="", type=dns.DNS_OPT, cls=EDNS_SIZE, ttl=flags, rdata=b"")
+def _without_records(packet: bytes) -> bytes:
+    """A packet in which no records are announced behind the questions."""
+    return packet[:6] + bytes(len(packet[6:12])) + packet[12:]

@@ -135,23 +135,13 @@ def test_a_pointer_that_leads_forward_or_to_itself_is_malformed() -> None:
         assert server.dropped == {"malformed": 1}
 
 
-def test_edns_is_answered() -> None:
+def test_a_query_with_edns_gets_a_plain_answer() -> None:
     cookie = struct.pack(">HH8s", 10, 8, b"cookies!")
-    reply = ask(query(question("a.example"), extra=(edns(options=cookie),)))
-    assert reply.error == 0
-    assert [record[1] for record in reply.answers] == [A]
-    assert reply.extra == [("", OPT, 1232, 0, b"")]
-
-
-def test_the_dnssec_flag_comes_back() -> None:
-    reply = ask(query(question("a.example"), extra=(edns(flags=0x8000),)))
-    assert reply.extra == [("", OPT, 1232, 0x8000, b"")]
-
-
-def test_an_unknown_version_of_edns_is_refused() -> None:
-    reply = ask(query(question("a.example"), extra=(edns(version=1),)))
-    assert reply.answers == []
-    assert reply.extra == [("", OPT, 1232, 1 << 24, b"")]
+    for opt in (edns(), edns(options=cookie), edns(flags=0x8000), edns(version=1)):
+        reply = ask(query(question("a.example"), extra=(opt,)))
+        assert reply.error == 0
+        assert [record[1] for record in reply.answers] == [A]
+        assert reply.extra == []
 
 
 def test_a_record_of_unknown_type_does_no_harm() -> None:
@@ -164,7 +154,7 @@ def test_a_reply_that_is_too_long_is_cut_and_says_so() -> None:
     reply = ask(query(*questions))
     assert reply.flags & TRUNCATED
     assert reply.answers == []
-    assert len(ask(query(*questions, extra=(edns(),))).answers) == 20
+    assert ask(query(*questions, extra=(edns(),))).flags & TRUNCATED
 
 
 def test_another_operation_is_not_implemented() -> None:
@@ -181,7 +171,7 @@ def test_a_response_is_never_answered() -> None:
 
 
 def test_a_query_cut_anywhere_is_malformed() -> None:
-    packet = query(question("prod.solaredge.com"), extra=(edns(options=b"\0\x0a\0\0"),))
+    packet = query(question("prod.solaredge.com"))
     for length in range(len(packet)):
         server = DnsServer(US)
         assert server.handle(packet[:length]) is None
