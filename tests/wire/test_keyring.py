@@ -168,7 +168,9 @@ def test_sessions_survive_a_restart_with_the_key_that_fitted_first() -> None:
     keyring.open_session(A, set_key, NOW)
     assert keyring.changed
     assert keyring.stored_sessions == [SetKey(A, set_key, NOW, "")]
+    keyring.changed = False
     keyring.decrypt(encrypted(KEY_B, set_key))
+    assert keyring.changed
     [stored] = keyring.stored_sessions
     assert stored.check
 
@@ -197,8 +199,10 @@ def test_a_stored_session_whose_key_is_gone_is_left_out() -> None:
 
 
 def test_a_stored_session_that_is_over_is_no_wrong_key() -> None:
-    keyring = Keyring({A: KEY_A}, [])
+    keyring = Keyring({}, [KEY_A, KEY_B])
     keyring.restore([SetKey(A, opening(), NOW, "")])
+    cipher = keyring.cipher(A)
+    assert cipher is not None and cipher.key == KEY_A
     assert keyring.decrypt(encrypted(KEY_A, opening())) is None
     assert keyring.record_failure() == (DecryptionFailure.NO_SESSION, None)
 
@@ -262,6 +266,33 @@ def test_the_sessions_of_the_likely_inverters_are_tried_first() -> None:
         keyring.open_session(inverter, set_key, NOW)
     decrypted = [keyring.decrypt(encrypted(KEY_A, set_key), [likely]) for likely in (A, B, A)]
     assert [found[1] for found in decrypted if found] == [A, B, A]
+
+
+def test_the_session_that_was_used_last_is_tried_first() -> None:
+    keyring = Keyring({A: KEY_A, B: KEY_A}, [])
+    set_key = opening()
+    for inverter in (B, A, B):
+        keyring.open_session(inverter, set_key, NOW)
+    decrypted = keyring.decrypt(encrypted(KEY_A, set_key))
+    assert decrypted is not None and decrypted[1] == B
+
+
+def test_answers_are_encrypted_in_the_session_that_was_used_last() -> None:
+    keyring = Keyring({A: KEY_A}, [])
+    first, second = opening(), opening()
+
+    def answers_in(set_key: bytes) -> bool:
+        cipher, answer = keyring.cipher(A), Message(1, 0xFFFFFFFE, A, 0x80)
+        assert cipher is not None
+        wrapper = cipher.encrypt(answer, 1, SOURCE.randbytes(20))
+        return Cipher(KEY_A, set_key).decrypt(wrapper.payload) == answer
+
+    for set_key in (first, second, first):
+        keyring.open_session(A, set_key, NOW)
+        assert answers_in(set_key)
+    for set_key in (second, first):
+        assert keyring.decrypt(encrypted(KEY_A, set_key)) is not None
+        assert answers_in(set_key)
 
 
 def test_why_an_inverter_stays_silent_is_known_when_every_key_had_its_turn() -> None:
