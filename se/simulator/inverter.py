@@ -1,7 +1,7 @@
 """One inverter with its optimizers: power, energies, and the records that tell of them.
 
 Power is a function of time alone; energies are its integral, one trapezoid an interval, so that
-counters, powers and the house's meter agree with each other.
+counters, powers and the site's meter agree with each other.
 """
 
 from __future__ import annotations

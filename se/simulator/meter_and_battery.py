@@ -1,4 +1,4 @@
-"""The house behind the site: what it uses, its battery, and the meters that see it all.
+"""The meter and the battery of a household behind the site.
 
 In every interval: production + discharge + import = consumption + charge + export.
 """
@@ -56,14 +56,14 @@ class MeterAndBattery:
         """What meter and battery report about the `interval` seconds up to `utc`."""
         battery_w = self._step(utc, interval)
         if self._meter:
-            for role, out, back, totals_valid in (
-                (PRODUCTION, self._produced, None, False),
-                (GRID, self._exported, self._imported, True),
-                (CONSUMPTION, None, self._used, False),
-                (STORAGE, self._discharged, self._charged, False),
+            for role, out, back in (
+                (PRODUCTION, self._produced, None),
+                (GRID, self._exported, self._imported),
+                (CONSUMPTION, None, self._used),
+                (STORAGE, self._discharged, self._charged),
             ):
                 if role != STORAGE or self._battery:
-                    values = _meter(utc, interval, role, out, back, totals_valid)
+                    values = _meter(utc, interval, role, out, back)
                     yield METER.number, self._reporter, values
         if self._battery:
             yield BATTERY.number, self._reporter, self._battery_values(utc, interval, battery_w)
@@ -88,7 +88,7 @@ class MeterAndBattery:
         return flow * 3600 / interval
 
     def _consumption(self, utc: int) -> float:
-        """What the house uses (W): more in the evening."""
+        """What the household uses (W): more in the evening."""
         hour = (utc + ZONE_OFFSET_S) % DAY_S / 3600
         evening = max(0.0, 1 - abs(hour - 19.5) / 3)
         return 180 + 900 * value_noise(utc, 2700, self._seed, "house") ** 3 + 1100 * evening
@@ -125,14 +125,14 @@ def _meter(
     role: int,
     out: _EnergyCounter | None,
     back: _EnergyCounter | None,
-    totals_valid: bool,
 ) -> dict[str, Any]:
     """What one of the meter's roles reports; energy flows `out` and, in some roles, `back`."""
+    totals_valid = role == GRID
     flag = VALID if totals_valid else NOT_VALID
     values: dict[str, Any] = {
         "dateTime": utc,
         "recType": role,
-        "onlyIntervalData": 0 if totals_valid else 1,
+        "onlyIntervalData": int(not totals_valid),
         "TotalE2Grid": int(out.total) if out and totals_valid else 0,
         "Flag_off12_hex": flag,
         "TotalEfromGrid": int(back.total) if back and totals_valid else 0,
@@ -145,8 +145,5 @@ def _meter(
         "E2X": out.last if out else 0,
         "EfromX": back.last if back else 0,
     }
-    if out:
-        values["P2X"] = out.last * 3600 / interval
-    if back:
-        values["PfromX"] = back.last * 3600 / interval
-    return values
+    powers = {"P2X": out, "PfromX": back}
+    return values | {name: each.last * 3600 / interval for name, each in powers.items() if each}

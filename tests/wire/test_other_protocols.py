@@ -8,7 +8,7 @@ from tests.captures import GOOD, NOISY
 
 
 @pytest.mark.parametrize("raw", GOOD + NOISY)
-def test_no_real_message_is_a_strangers(raw: bytes) -> None:
+def test_no_real_message_is_of_another_protocol(raw: bytes) -> None:
     for size in range(len(raw) + 1):
         assert identify_other_protocol(raw[:size]) is None
 
