@@ -44,20 +44,20 @@ def parse_payload(function: int, payload: bytes) -> dict[str, Any]:
     if function == Function.RESP_POLESTAR_GET_STATUS:
         words = struct.unpack_from(f"<{len(payload) // 2}H", payload)
         return {"status": list(words)}
-    payload_format = PAYLOAD_FORMATS.get(function)
-    if payload_format is None or len(payload) < struct.calcsize(payload_format.code):
+    known = PAYLOAD_FORMATS.get(function)
+    if known is None or len(payload) < struct.calcsize(known.code):
         return {"data": payload.hex()} if payload else {}
-    values = struct.unpack_from(payload_format.code, payload)
+    values = struct.unpack_from(known.code, payload)
     fields: dict[str, Any] = {
         name: None if value in NOT_REPORTED_VALUES else value
-        for name, value in zip(payload_format.names, values, strict=True)
+        for name, value in zip(known.names, values, strict=True)
     }
     if function == Function.RESP_MISC_GET_VER:
         fields = {"version": f"{values[0]:04d}.{values[1]:04d}"}
-    more = payload[struct.calcsize(payload_format.code) :]
+    more = payload[struct.calcsize(known.code) :]
     return fields | {"more": more.hex()} if more else fields
 
 
 def format_payload(function: int, *values: float) -> bytes:
-    """The payload of a function with a payload_format, from its values in order."""
+    """The payload of a function whose format is known, from its values in order."""
     return struct.pack(PAYLOAD_FORMATS[function].code, *values)
