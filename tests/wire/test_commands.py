@@ -192,6 +192,15 @@ def test_a_command_is_not_done_before_its_answer_is_handed_out() -> None:
     assert next(line.commander.events()) == Received(reply(get), None, repeated=False)
 
 
+def test_a_commander_that_was_stopped_leaves_its_command_to_another() -> None:
+    line = Line("12,H329")
+    (get,) = line.wait(0)
+    line.commander.stop()
+    line.hear(reply(get))
+    assert line.answers == []
+    assert not line.commander.done
+
+
 def test_telemetry_is_acknowledged_and_no_answer() -> None:
     line = Line("12,H329")
     (get,) = line.wait(0)
