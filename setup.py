@@ -15,19 +15,30 @@ PROGRAMS = [
     "se2graphite",
     "pickle2graphite",
 ]
-PRESENT = [program for program in PROGRAMS if (HERE / f"{program}.py").exists()]
 
 setup(
     name="solaredge-monitoring",
-    version=re.search(r'__version__ = "(.+)"', (HERE / "se/__init__.py").read_text())[1],
+    version=re.findall(r'__version__ = "(.+)"', (HERE / "se/__init__.py").read_text())[0],
     description="Read the data of SolarEdge inverters and optimizers in their own protocol",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
+    author="the contributors of solaredge-monitoring",
+    license="MIT",
+    license_files=["LICENSE"],
+    keywords="SolarEdge solar photovoltaic inverter optimizer monitoring",
+    classifiers=[
+        "Environment :: Console",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)),
+        "Topic :: Home Automation",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
     packages=find_packages(include=["se", "se.*"]),
-    py_modules=PRESENT,
-    scripts=[f"{program}.py" for program in PRESENT],
-    entry_points={"console_scripts": [f"{program} = {program}:main" for program in PRESENT]},
+    package_data={"se": ["py.typed"]},
+    py_modules=PROGRAMS,
+    scripts=[f"{program}.py" for program in PROGRAMS],
+    entry_points={"console_scripts": [f"{program} = {program}:main" for program in PROGRAMS]},
     install_requires=[
         "dpkt>=1.9.8,<2",
         "fastcrc>=0.3,<1",
@@ -39,11 +50,13 @@ setup(
     ],
     extras_require={
         "test": [
-            "coverage[toml]>=7.4,<8",
+            "coverage>=7.10,<8",
             "hypothesis>=6.100,<7",
             "mypy>=1.11,<3",
             "pandas>=2,<4",
             "pytest>=8,<10",
+            "pytest-timeout>=2.3,<3",
+            "pytest-xdist>=3.5,<4",
             "ruff>=0.6,<1",
             "types-pyserial>=3.5",
         ],
