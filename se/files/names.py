@@ -9,8 +9,6 @@ import sys
 from se.errors import OutputError
 
 STDIN = "-"
-
-
 STDOUT = "-"
 
 

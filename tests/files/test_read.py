@@ -1,26 +1,23 @@
-"""Files: reading, following, writing, replacing."""
+"""Files in chunks and in numbered lines: whole, piped, and as they grow."""
 
 import os
 import pathlib
-import signal
-import stat
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from se.capture.unpack import peek
-from se.errors import InputError, OutputError
-from se.files.names import refuse_same_file
-from se.files.read import CHUNK, read_chunks
-from se.files.write import open_output, replace_file
+from se.errors import InputError
+from se.files import read
+from se.files.read import CHUNK, _split_lines, read_chunks, read_lines
 from se.stream import Mark, Stream
 
 ROOT = pathlib.Path(__file__).parents[2]
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may do what is refused here")
 
 
 @pytest.fixture
@@ -173,17 +170,14 @@ def test_a_file_named_stdin_is_not_taken_for_stdin(path: pathlib.Path) -> None:
         process.kill()
 
 
-def test_closed_standard_streams_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stdin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(InputError, match="stdin is closed"):
         read_chunks("-")
-    with pytest.raises(OutputError, match="stdout is closed"):
-        open_output(None)
 
 
 def test_peeking_takes_nothing_away() -> None:
-    stream = [b"a", Mark.IDLE, b"bc", b"defg", Mark.BROKEN, b"h"]
+    stream: list[bytes | Mark] = [b"a", Mark.IDLE, b"bc", b"defg", Mark.BROKEN, b"h"]
     start, chunks = peek(iter(stream), lambda start: len(start) < 4)
     assert start == b"abcdefg"
     assert list(chunks) == [b"a", b"bc", b"defg", Mark.BROKEN, b"h"]
@@ -195,145 +189,58 @@ def test_peeking_into_a_short_stream_and_over_a_border() -> None:
     assert list(chunks) == [b"a", Mark.BROKEN, b"bc"]
 
 
-def test_an_output_is_overwritten_or_appended_to(path: pathlib.Path) -> None:
-    for append, content in ((False, b"one\n"), (False, b"two\n"), (True, b"two\none\n")):
-        with open_output(str(path), append=append, lines=True) as output:
-            output.write(b"one\n" if append or content == b"one\n" else b"two\n")
-        assert path.read_bytes() == content
+def test_lines_are_numbered_and_the_last_one_needs_no_end(path: pathlib.Path) -> None:
+    path.write_bytes(b"one\n\ntwo\r\nthree")
+    assert list(read_lines(str(path))) == [
+        (1, b"one"),
+        (2, b""),
+        (3, b"two\r"),
+        (4, b"three"),
+        Mark.END,
+    ]
 
 
-def test_appending_ends_a_line_that_was_cut_short(path: pathlib.Path) -> None:
-    path.write_bytes(b'{"whole": 1}\n{"cu')
-    with open_output(str(path), append=True, lines=True) as output:
-        output.write(b"{}\n")
-    assert path.read_bytes() == b'{"whole": 1}\n{"cu\n{}\n'
+def test_a_half_written_line_waits_for_its_rest_while_following(path: pathlib.Path) -> None:
+    path.write_bytes(b"one\ntw")
+    following = read_lines(str(path), follow=True)
+    assert [next(following), next(following)] == [(1, b"one"), Mark.IDLE]
+    with open(path, "ab") as file:
+        file.write(b"o\nthr")
+    assert [next(following), next(following)] == [(2, b"two"), Mark.IDLE]
 
 
-def test_bytes_are_appended_as_they_are(path: pathlib.Path) -> None:
-    path.write_bytes(b"\x12")
-    with open_output(str(path), append=True) as output:
-        output.write(b"\x34")
-    assert path.read_bytes() == b"\x12\x34"
+def test_a_truncated_file_begins_with_line_1_again(path: pathlib.Path) -> None:
+    path.write_bytes(b"one\ntwo\nhal")
+    following = read_lines(str(path), follow=True)
+    assert [next(following) for _ in range(3)] == [(1, b"one"), (2, b"two"), Mark.IDLE]
+    path.write_bytes(b"new\n")
+    assert [next(following) for _ in range(3)] == [(3, b"hal"), Mark.BROKEN, (1, b"new")]
 
 
-def test_an_output_that_cannot_be_opened_or_written_is_named(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(OutputError, match="nowhere/file: No such file"):
-        open_output(str(tmp_path / "nowhere" / "file"))
-    with (
-        pytest.raises(OutputError, match="/dev/full: No space left on device"),
-        open_output("/dev/full") as output,
-    ):
-        output.write(b"x")
+def test_a_rotated_file_begins_with_line_1_again(path: pathlib.Path) -> None:
+    path.write_bytes(b"one\n")
+    following = read_lines(str(path), follow=True)
+    assert [next(following), next(following)] == [(1, b"one"), Mark.IDLE]
+    path.rename(path.with_suffix(".1"))
+    path.write_bytes(b"new\n")
+    assert [next(following), next(following)] == [Mark.BROKEN, (1, b"new")]
 
 
-def test_stdout_is_not_closed() -> None:
-    with open_output("-") as output:
-        assert output.name == "stdout"
-    os.fstat(1)
+@given(st.lists(st.sampled_from([b"a", b"bc\n", b"\n", b"d\ne"])))
+def test_lines_do_not_depend_on_how_the_input_is_cut(chunks: list[bytes]) -> None:
+    whole = b"".join(chunks)
+    expected = list(enumerate(whole.split(b"\n"), 1))
+    if not expected[-1][1]:
+        expected.pop()
+    assert list(_split_lines(iter([*chunks, Mark.END]))) == [*expected, Mark.END]
 
 
-def test_a_broken_pipe_is_no_output_error() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    with pytest.raises(BrokenPipeError), open_output(f"/dev/fd/{writer}") as output:
-        output.write(b"x")
-    os.close(writer)
-
-
-def test_no_file_is_named_twice(path: pathlib.Path) -> None:
-    path.touch()
-    refuse_same_file(str(path), None, "-", "-", "/dev/null", "/dev/null", f"{path}.other")
-    link = path.with_name("link")
-    link.symlink_to(path)
-    with pytest.raises(OutputError, match=f"{link}: is the same file as {path}"):
-        refuse_same_file(str(path), str(link))
-    with pytest.raises(OutputError, match="is the same file"):
-        refuse_same_file(f"{path}.new", None, f"{path.parent}/../{path.parent.name}/file.new")
-
-
-def test_a_file_is_replaced_whole(path: pathlib.Path) -> None:
-    path.write_bytes(b"old")
-    with replace_file(str(path)) as file:
-        file.write(b"new")
-        assert path.read_bytes() == b"old"
-    assert path.read_bytes() == b"new"
-    assert os.listdir(path.parent) == [path.name]
-
-
-def test_a_replacement_that_fails_leaves_the_old_file(path: pathlib.Path) -> None:
-    path.write_bytes(b"old")
-    with pytest.raises(ValueError, match="stop"), replace_file(str(path)) as file:
-        file.write(b"new")
-        raise ValueError("stop")
-    with pytest.raises(OutputError, match="No space"), replace_file(str(path)) as file:
-        raise OSError(28, "No space left on device")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(path.parent) == [path.name]
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(OutputError, match="nowhere/file: No such file"):
-        with replace_file(str(tmp_path / "nowhere" / "file")):
-            pass
-
-
-def test_permissions_are_those_of_the_old_file_or_those_asked_for(path: pathlib.Path) -> None:
-    def mode() -> int:
-        return stat.S_IMODE(path.stat().st_mode)
-
-    umask = os.umask(0o027)
-    with replace_file(str(path)):
-        pass
-    os.umask(umask)
-    assert mode() == 0o640
-    path.chmod(0o604)
-    with replace_file(str(path)):
-        pass
-    assert mode() == 0o604
-    with replace_file(str(path), mode=0o600):
-        pass
-    assert mode() == 0o600
-    path.unlink()
-    with replace_file(str(path), mode=0o600):
-        pass
-    assert mode() == 0o600
-
-
-@needs_root
-def test_the_owner_of_the_old_file_is_kept(path: pathlib.Path) -> None:
-    path.touch()
-    os.chown(path, 1234, 1235)
-    with replace_file(str(path)):
-        pass
-    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
-
-
-def test_a_link_is_written_through(path: pathlib.Path) -> None:
-    link = path.with_name("link")
-    link.symlink_to(path)
-    with replace_file(str(link)) as file:
-        file.write(b"new")
-    assert link.is_symlink()
-    assert path.read_bytes() == b"new"
-
-
-def test_a_crash_leaves_the_old_file_or_the_new_one(path: pathlib.Path) -> None:
-    program = (
-        "import sys\n"
-        "from se.files.write import replace_file\n"
-        "for number in range(10**6):\n"
-        "    with replace_file(sys.argv[1]) as file:\n"
-        "        file.write(b'%d ' % number * 10000)\n"
-        "    if not number: print(flush=True)\n"
-    )
-    for _ in range(5):
-        with subprocess.Popen(
-            [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE
-        ) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(0.05)
-            process.send_signal(signal.SIGKILL)
-        numbers = path.read_bytes().split()
-        assert len(numbers) == 10000
-        assert len(set(numbers)) == 1
+def test_a_line_without_an_end_does_not_fill_the_memory(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "LINE_LIMIT", 100_000)
+    path.write_bytes(bytes(1_000_000) + b"\nnext\n")
+    *pieces, last = [step[1] for step in read_lines(str(path)) if not isinstance(step, Mark)]
+    assert b"".join(pieces) == bytes(1_000_000)
+    assert max(map(len, pieces)) <= 100_000 + (1 << 16)
+    assert last == b"next"
