@@ -173,7 +173,8 @@ def test_every_module_and_public_name_has_a_docstring(path: pathlib.Path) -> Non
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    scopes = [tree, *(node for node in classes if not node.name.startswith("_"))]
+    scopes: list[ast.Module | ast.ClassDef] = [tree]
+    scopes += [node for node in classes if not node.name.startswith("_")]
     for scope in scopes:
         for node in scope.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):

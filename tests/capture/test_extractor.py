@@ -371,9 +371,10 @@ def test_damage_keeps_every_message_before_it() -> None:
 def test_a_capture_that_goes_on_in_the_next_file_is_one_connection() -> None:
     segments = site.conversation(Connection(), SENT)
     for border in range(1, len(segments)):
-        files = [capture(segments[:border]), Mark.BROKEN, capture(segments[border:]), Mark.END]
+        first, second = capture(segments[:border]), capture(segments[border:])
         extractor = Extractor(Servers(PROD, lambda _: ()))
-        assert joined(extract_messages(extractor, packets_of(*files))) == site.joined(SENT)
+        packets = packets_of(first, Mark.BROKEN, second, Mark.END)
+        assert joined(extract_messages(extractor, packets)) == site.joined(SENT)
 
 
 def test_decoding_a_capture_directly_asks_nobody_and_takes_every_server(

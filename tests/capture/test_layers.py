@@ -58,9 +58,8 @@ def test_the_loopback_header_may_have_any_byte_order(link_type: int, order: str)
 
 
 def test_ip_and_tcp_options_are_skipped() -> None:
-    options = {"ip_options": b"\x01" * 8, "tcp_options": b"\x01" * 12}
     for ends in (V4, V6):
-        for frame in writer.frames([sent(ends)], **options):
+        for frame in writer.frames([sent(ends)], ip_options=b"\x01" * 8, tcp_options=b"\x01" * 12):
             assert parse_packet(captured(frame.data)) == segment(ends)
 
 

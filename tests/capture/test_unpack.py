@@ -56,7 +56,8 @@ def test_hex_dumps_are_recognised_as_soon_as_they_can_be(text: str) -> None:
         yield from (character.encode() for character in text)
         pytest.fail("more was asked for")
 
-    assert b"".join(itertools.islice(unpack_messages(pipe(), "x", follow=False), len(text)))
+    chunks = unpack_messages(pipe(), "x", follow=False)
+    assert joined(list(itertools.islice(chunks, len(text))))
 
 
 def test_a_followed_capture_that_is_replaced_goes_on_with_the_new_one() -> None:

@@ -26,7 +26,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def follow(folder: pathlib.Path, output: pathlib.Path | None = None) -> Captures:
     report = Report(is_folder=True, follow=True)
-    return open_captures(str(folder), report, output=output and str(output))
+    return open_captures(str(folder), report, output=str(output) if output else None)
 
 
 def steps(source: Captures, count: int = 60) -> Captures:

@@ -81,6 +81,7 @@ def test_pickle_is_one_message_a_batch_in_protocol_2():
 
 
 def test_a_big_batch_is_split_far_below_the_limit_of_carbon():
+    batch: list[tuple[str, int, float]]
     batch = [(f"{'x' * 800}.{count}", NOON, count) for count in range(1234)]
     messages = list(encode_pickle(batch))
     assert [len(pickle.loads(message[4:])) for message in messages] == [BATCH_LIMIT] * 2 + [234]

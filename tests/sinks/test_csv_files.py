@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from se.errors import OutputError
+from se.files.write import replace_file
 from se.records import RECORD_TYPES
+from se.sinks import csv_files
 from se.sinks.csv_files import CsvFiles, columns_with
 from se.sinks.readings import Reading
 
@@ -68,13 +70,13 @@ def test_a_site_with_both_kinds_of_inverters_has_the_columns_of_both(folder, ord
 
 
 def test_the_second_kind_rewrites_the_file_once(folder, monkeypatch):
-    from se.sinks import csv_files
-
     count = []
-    replace_file = csv_files.replace_file
-    monkeypatch.setattr(
-        csv_files, "replace_file", lambda path: count.append(path) or replace_file(path)
-    )
+
+    def counted(path):
+        count.append(path)
+        return replace_file(path)
+
+    monkeypatch.setattr(csv_files, "replace_file", counted)
     write(*[reading(Vac=1.5), reading(Vac1=2.5)] * 50)
     assert count == ["day.inverters.csv"]
     assert len(table("day.inverters.csv")) == 100
@@ -263,7 +265,7 @@ NAMES = st.sampled_from([*ONE, *THREE, "data31", "x"])
 
 @given(st.lists(st.sets(NAMES, min_size=1), min_size=1, max_size=4))
 def test_columns_only_grow_and_hold_every_field(lines):
-    columns = ()
+    columns: tuple[str, ...] = ()
     for line in lines:
         before, fields = columns, dict.fromkeys(line)
         columns = columns_with("inverters", columns, fields)

@@ -99,9 +99,12 @@ def test_the_first_reading_shows_as_soon_as_the_input_falls_silent(path, clock):
 def test_readings_in_bulk_are_written_once_in_a_while(path, clock, monkeypatch):
     written = []
     file = StateFile(str(path))
-    monkeypatch.setattr(
-        state_module, "replace_file", lambda path: written.append(clock.now) or replace_file(path)
-    )
+
+    def counted(path):
+        written.append(clock.now)
+        return replace_file(path)
+
+    monkeypatch.setattr(state_module, "replace_file", counted)
     for count in range(1000):
         clock.now += 0.01
         file.update([inverter(NOON + count, count)])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -42,15 +43,15 @@ def run(
 
 
 def start(
-    script: str, *arguments: object, cwd: pathlib.Path | None = None, **pipes: int
+    script: str, *arguments: object, cwd: pathlib.Path | None = None, **pipes: Any
 ) -> subprocess.Popen[bytes]:
     """Start a program; `pipes` are stdin, stdout and stderr as for Popen."""
-    return subprocess.Popen(
-        command(script, *map(str, arguments)), cwd=cwd, env=environment(), **pipes
-    )
+    words = command(script, *map(str, arguments))
+    process: subprocess.Popen[bytes] = subprocess.Popen(words, cwd=cwd, env=environment(), **pipes)
+    return process
 
 
-def wait_until(fact: Callable[[], object], what: str, seconds: float = 20) -> None:
+def wait_until(fact: Callable[..., object], what: str, seconds: float = 20) -> None:
     """Wait for something that must become true."""
     deadline = time.monotonic() + seconds
     while not fact():

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ class CarbonServer:
 
 
 @pytest.fixture
-def carbon(tmp_path):
+def carbon(tmp_path: Path) -> Iterator[CarbonServer]:
     server = CarbonServer(tmp_path)
     server.start()
     yield server
@@ -141,7 +142,7 @@ both = pytest.mark.parametrize("name", ["se2graphite.py", "pickle2graphite.py"])
 
 
 @both
-def test_a_day_is_stored_value_by_value(name, carbon, tmp_path):
+def test_a_day_is_stored_value_by_value(name: str, carbon: CarbonServer, tmp_path: Path) -> None:
     day = tmp_path / "day.json"
     day.write_bytes(day_lines())
     subprocess.run([*sender(name, carbon, 0), str(day)], check=True, timeout=60)
@@ -150,7 +151,7 @@ def test_a_day_is_stored_value_by_value(name, carbon, tmp_path):
 
 
 @both
-def test_a_restart_of_carbon_in_the_middle_loses_nothing(name, carbon):
+def test_a_restart_of_carbon_in_the_middle_loses_nothing(name: str, carbon: CarbonServer) -> None:
     count, delay = (7, 0.003) if name == "se2graphite.py" else (25, 0.06)
     lines = b"".join(day_lines().splitlines(keepends=True)[120 : 120 + count])
     with subprocess.Popen(
@@ -169,7 +170,7 @@ def test_a_restart_of_carbon_in_the_middle_loses_nothing(name, carbon):
     assert carbon.stored_at_last(values) == values
 
 
-def test_a_program_that_starts_before_carbon_waits_for_it(carbon):
+def test_a_program_that_starts_before_carbon_waits_for_it(carbon: CarbonServer) -> None:
     carbon.stop()
     lines = day_lines().splitlines(keepends=True)[120]
     with subprocess.Popen(
@@ -185,7 +186,7 @@ def test_a_program_that_starts_before_carbon_waits_for_it(carbon):
     assert carbon.stored_at_last(values) == values
 
 
-def test_text_sent_to_the_pickle_port_is_diagnosed(carbon):
+def test_text_sent_to_the_pickle_port_is_diagnosed(carbon: CarbonServer) -> None:
     port = f"-h 127.0.0.1 -p {carbon.ports[1]} --delay 0 --patience 1"
     result = subprocess.run(
         command("se2graphite.py", *port.split()),

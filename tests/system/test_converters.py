@@ -424,7 +424,7 @@ def test_a_reader_never_meets_half_a_state_while_data_come_in_bulk(tmp_path: pat
     seen: set[int] = set()
     with start("se2state.py", "-o", state, stdin=PIPE) as process:
         assert process.stdin
-        feeder = threading.Thread(target=lambda: [process.stdin.write(bulk) for _ in range(25)])
+        feeder = threading.Thread(target=process.stdin.writelines, args=[[bulk] * 25])
         feeder.start()
         while feeder.is_alive() or len(seen) < 2:
             if state.exists():

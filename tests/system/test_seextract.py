@@ -79,6 +79,7 @@ def follower() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
+            assert pipe
             pipe.close()
 
 

@@ -41,6 +41,7 @@ class Reader:
 
     def __init__(self, packet: bytes):
         self.packet, self.offset = packet, 12
+        self.flags: int
         self.id, self.flags, *counts = struct.unpack(">6H", packet[:12])
         self.questions = [self.question() for _ in range(counts[0])]
         self.answers = [self.record() for _ in range(counts[1])]

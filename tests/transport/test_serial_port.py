@@ -12,6 +12,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import serial.rfc2217
@@ -182,8 +183,8 @@ def test_pauses_grow_until_the_port_is_back(
     with SerialPort(str(terminal.link), BAUD) as port:
         terminal.unplug()
         assert read(port, lambda chunks: Mark.BROKEN in chunks) == [Mark.BROKEN]
-        monkeypatch.setattr(serial_port.time, "monotonic", lambda: clock[0])
-        monkeypatch.setattr(serial_port.time, "sleep", sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+        monkeypatch.setattr(time, "sleep", sleep)
         port._next_try = 0.0
         while clock[0] < 200:
             before, tried = clock[0], port._next_try
@@ -271,8 +272,10 @@ class Adapter:
 
     def _echo(self, connection: socket.socket) -> None:
         if self._rfc2217:
-            line = serial.serial_for_url("loop://", timeout=0)
-            manager = serial.rfc2217.PortManager(line, types.SimpleNamespace(write=connection.send))
+            # the stubs want a serial port on both sides; any line and anything with `write` will do
+            line: Any = serial.serial_for_url("loop://", timeout=0)
+            other_side: Any = types.SimpleNamespace(write=connection.send)
+            manager = serial.rfc2217.PortManager(line, other_side)
         with contextlib.suppress(OSError):
             while data := connection.recv(4096):
                 if self._rfc2217:

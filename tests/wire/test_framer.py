@@ -85,7 +85,7 @@ def test_a_message_inside_a_broken_one_is_found() -> None:
     inner = Message(2, 3, 4, 5, b"inner")
     broken = bytearray(Message(1, 3, 4, 5, b"<" + inner.to_bytes() + b">").to_bytes())
     broken[-1] ^= 1
-    assert [type(event) for event in frame([broken])] == [Discarded, Message, Discarded]
+    assert [type(event) for event in frame([bytes(broken)])] == [Discarded, Message, Discarded]
 
 
 def test_a_message_behind_one_that_lost_bytes_is_found() -> None:
