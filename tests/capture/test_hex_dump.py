@@ -50,6 +50,7 @@ def test_another_text_begins_with_its_own_first_line() -> None:
     ]
 
 
+@pytest.mark.system
 def test_what_xxd_writes_is_read() -> None:
     try:
         made = subprocess.run(["xxd", "-p"], input=DATA, capture_output=True, check=True)

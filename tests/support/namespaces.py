@@ -8,6 +8,7 @@ house    inverters 192.168.237.1/24 (a bridge)    home 192.168.99.1/24
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import os
 import shutil
@@ -28,7 +29,8 @@ PATIENCE_S = 20
 _NUMBERS = itertools.count()
 
 
-def _missing() -> str | None:
+@functools.cache
+def _why_not() -> str | None:
     """Why this machine cannot make namespaces, if it cannot."""
     if os.geteuid() != 0:
         return "network namespaces need root"
@@ -45,10 +47,6 @@ def _missing() -> str | None:
 
 def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
-
-
-_MISSING = _missing()
-NEEDS_NAMESPACES = pytest.mark.skipif(_MISSING is not None, reason=str(_MISSING))
 
 
 @contextmanager
@@ -71,7 +69,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 class House:
-    """Made by `build_house`; `inverters` and `home` are its interfaces."""
+    """Made by the fixture `house`; `inverters` and `home` are its interfaces."""
 
     def __init__(self) -> None:
         self.namespace = f"se-{os.getpid()}-{next(_NUMBERS)}"
@@ -110,13 +108,30 @@ class House:
         self._in_house("address", "add", "192.168.99.1/24", "dev", "home")
         return client
 
-    def tear_down(self) -> None:
-        """Ends what a failed test left running in the namespaces, too."""
+    def kill_programs(self) -> None:
+        """Ends what runs in the namespaces."""
         for namespace in self._namespaces:
-            left = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True)
-            for pid in left.stdout.split():
+            running = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True)
+            for pid in running.stdout.split():
                 os.kill(int(pid), signal.SIGKILL)
+
+    def tear_down(self) -> None:
+        """Ends what a failed test left running, too."""
+        self.kill_programs()
+        for namespace in self._namespaces:
             ip("netns", "del", namespace)
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """A house for one test, which is skipped where none can be built."""
+    if reason := _why_not():
+        pytest.skip(reason)
+    built = House()
+    try:
+        yield built
+    finally:
+        built.tear_down()
 
 
 def run_in(namespace: str, *command: str) -> subprocess.CompletedProcess[str]:

@@ -17,17 +17,8 @@ from se.sinks.readings import flatten, parse_line
 from tests.support.day import START, day_lines
 from tests.support.processes import command
 
-CARBON = shutil.which("carbon-cache")
+CARBON = "carbon-cache"
 WHISPER_PYTHON = "/usr/bin/python3"  # Debian's, for which python3-whisper is installed
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        CARBON is None
-        or subprocess.run([WHISPER_PYTHON, "-c", "import whisper"], check=False).returncode != 0,
-        reason="needs the Debian packages graphite-carbon and python3-whisper",
-    ),
-]
 
 SETTINGS = """
 [cache]
@@ -77,7 +68,6 @@ class CarbonServer:
 
     def start(self) -> None:
         config = f"--config={self._folder}/carbon.conf"
-        assert CARBON
         with open(self._folder / "output", "ab") as output:
             self._process = subprocess.Popen(
                 [CARBON, config, "--nodaemon", "start"], stdout=output, stderr=output
@@ -117,6 +107,8 @@ class CarbonServer:
 
 @pytest.fixture
 def carbon(tmp_path: Path) -> Iterator[CarbonServer]:
+    if not shutil.which(CARBON) or subprocess.call([WHISPER_PYTHON, "-c", "import whisper"]):
+        pytest.skip("needs the Debian packages graphite-carbon and python3-whisper")
     server = CarbonServer(tmp_path)
     server.start()
     yield server

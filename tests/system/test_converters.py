@@ -28,8 +28,6 @@ from tests.support.day import day_lines, day_messages
 from tests.support.pcap_writer import Connection, frames, pcap
 from tests.support.processes import ROOT, command, environment, run, start, wait_until
 
-pytestmark = pytest.mark.system
-
 CONVERTERS = ["se2state.py", "se2csv.py", "se2graphite.py", "pickle2graphite.py"]
 GRAPHITE = ["se2graphite.py", "pickle2graphite.py"]
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +16,7 @@ from se.programs.monitor.options import NetworkOptions, Options, source_options
 from se.records.__main__ import document
 from tests.support import pcap_writer as writer
 from tests.support import processes, site
-from tests.support.namespaces import NEEDS_NAMESPACES, House, run_in
+from tests.support.namespaces import House, run_in
 
 ROOT = pathlib.Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -126,16 +125,6 @@ def test_the_unit_of_the_server_is_one(tmp_path: pathlib.Path) -> None:
     assert done.returncode == 0
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    built = House()
-    try:
-        yield built
-    finally:
-        built.tear_down()
-
-
-@NEEDS_NAMESPACES
 def test_the_interface_of_the_readme_can_be_served(house: House, tmp_path: pathlib.Path) -> None:
     run_in(house.namespace, "ip", "link", "delete", "inverters")
     run_in(house.namespace, "ip", "link", "add", "eth1", "type", "bridge")
@@ -152,7 +141,6 @@ def test_the_interface_of_the_readme_can_be_served(house: House, tmp_path: pathl
     assert server.returncode == 0
 
 
-@NEEDS_NAMESPACES
 def test_dnsmasq_understands_its_lines(house: House, tmp_path: pathlib.Path) -> None:
     if not shutil.which("dnsmasq"):
         pytest.skip("no dnsmasq (Debian: dnsmasq-base)")

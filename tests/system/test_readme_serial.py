@@ -15,8 +15,6 @@ from se.records import format_record
 from se.wire.message import SERVER, Message
 from tests.support.processes import ROOT, environment, run, wait_until
 
-pytestmark = pytest.mark.system
-
 README = (ROOT / "README.md").read_text()
 SERIAL = README.partition("\n## On a serial port\n")[2].partition("\n## ")[0]
 SEKEY = README.partition("\n## sekey.py\n")[2].partition("\n## ")[0]

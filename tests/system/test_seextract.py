@@ -19,10 +19,8 @@ import pytest
 
 from tests.support import pcap_writer as writer
 from tests.support import site
-from tests.support.namespaces import NEEDS_NAMESPACES, inside, ip
+from tests.support.namespaces import House, inside
 from tests.support.pcap_writer import PROD, Connection, Segment
-
-pytestmark = pytest.mark.system
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEEXTRACT = [sys.executable, str(ROOT / "seextract.py")]
@@ -501,13 +499,9 @@ def test_semonitor_loads_dpkt_for_captures_alone(tmp_path: pathlib.Path) -> None
         assert done.stderr == loaded
 
 
-@NEEDS_NAMESPACES
-def test_a_live_capture_of_a_real_connection_becomes_json_as_it_happens() -> None:
+def test_a_live_capture_of_a_real_connection_becomes_json_as_it_happens(house: House) -> None:
     if not shutil.which("tcpdump"):
         pytest.skip("tcpdump is not installed")
-    namespace = f"se-live-{os.getpid()}"
-    ip("netns", "add", namespace)
-    ip("-n", namespace, "link", "set", "lo", "up")
     parts = [
         "exec tcpdump -i lo --immediate-mode -U -w - tcp",
         [*SEEXTRACT, "-s", "127.0.0.1"],
@@ -515,7 +509,7 @@ def test_a_live_capture_of_a_real_connection_becomes_json_as_it_happens() -> Non
     ]
     line = " | ".join(part if isinstance(part, str) else shlex.join(part) for part in parts)
     live = subprocess.Popen(
-        ["ip", "netns", "exec", namespace, "sh", "-c", line],
+        ["ip", "netns", "exec", house.namespace, "sh", "-c", line],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -523,7 +517,7 @@ def test_a_live_capture_of_a_real_connection_becomes_json_as_it_happens() -> Non
     assert live.stderr
     try:
         assert b"listening on lo" in live.stderr.readline()
-        with inside(namespace):
+        with inside(house.namespace):
             server = socket.create_server(("127.0.0.1", 22222))
             inverter = socket.create_connection(server.getsockname())
         with server, inverter, server.accept()[0] as accepted:
@@ -534,16 +528,8 @@ def test_a_live_capture_of_a_real_connection_becomes_json_as_it_happens() -> Non
                 for expected in decode(message.to_bytes()).splitlines(keepends=True):
                     assert live.stdout.readline() == expected
     finally:
-        _end_all_in(namespace)
+        house.kill_programs()
         live.communicate(timeout=PATIENCE_S)
-        ip("netns", "del", namespace)
-
-
-def _end_all_in(namespace: str) -> None:
-    """Ends the programs of a pipe that was started in a namespace of its own."""
-    running = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True).stdout
-    for pid in running.split():
-        os.kill(int(pid), signal.SIGKILL)
 
 
 def test_tcpdump_writes_what_is_read(tmp_path: pathlib.Path) -> None:

@@ -16,8 +16,6 @@ from se.wire.message import Message
 from tests.captures import ENCRYPTED, GOOD, NOISY, SET_KEY, TRIPLE_KEY
 from tests.support.processes import command, environment, run, start, wait_until
 
-pytestmark = pytest.mark.system
-
 KEY = "00112233445566778899aabbccddeeff"
 SERVER = 0xFFFFFFFE
 

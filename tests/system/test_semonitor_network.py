@@ -17,7 +17,6 @@ import pytest
 
 from tests.support.namespaces import (
     HOUSE_ADDRESS,
-    NEEDS_NAMESPACES,
     DhcpClient,
     House,
     inside,
@@ -25,8 +24,6 @@ from tests.support.namespaces import (
 )
 from tests.support.processes import ROOT, command, environment, run, wait_until
 from tests.support.served import NO_RECORDS, Client, Encrypted, telemetry
-
-pytestmark = pytest.mark.system
 
 KEYS = [bytes([number]) * 16 for number in (1, 2, 3)]
 NOBODY = "nobody"
@@ -276,15 +273,6 @@ def test_root_becomes_another_user_once_the_ports_are_open(
         assert "the session will not survive a restart" in server.log.read_text()
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    built = House()
-    try:
-        yield built
-    finally:
-        built.tear_down()
-
-
 @contextmanager
 def on_the_bus(house: House, folder: pathlib.Path, mac: str) -> Iterator[str]:
     """A machine with an address and a name server from DHCP; gives its namespace."""
@@ -303,7 +291,6 @@ def on_the_bus(house: House, folder: pathlib.Path, mac: str) -> Iterator[str]:
         settings.rmdir()
 
 
-@NEEDS_NAMESPACES
 def test_a_house_of_inverters_from_their_dhcp_request_to_the_json_lines(
     house: House, tmp_path: pathlib.Path, keys: pathlib.Path
 ) -> None:
@@ -331,7 +318,6 @@ def test_a_house_of_inverters_from_their_dhcp_request_to_the_json_lines(
         assert "DHCP: 00:27:02:11:22:33 has 192.168.237." in server.log.read_text()
 
 
-@NEEDS_NAMESPACES
 def test_a_port_of_the_interface_that_is_taken_is_only_a_warning(
     house: House, tmp_path: pathlib.Path
 ) -> None:

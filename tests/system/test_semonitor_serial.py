@@ -23,8 +23,6 @@ from se.wire.message import Message
 from tests.captures import GOOD
 from tests.support.processes import ROOT, command, environment, run, wait_until
 
-pytestmark = pytest.mark.system
-
 FIRST, SECOND = "7f101234", "7f105678"
 KEY = "00112233445566778899aabbccddeeff"
 # a winter's day of two devices: a dozen messages

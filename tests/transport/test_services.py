@@ -22,7 +22,6 @@ from se.transport.interfaces import Interface, find_interface
 from se.transport.services import BURST, Service, open_services
 from tests.support.namespaces import (
     HOUSE_ADDRESS,
-    NEEDS_NAMESPACES,
     Background,
     DhcpClient,
     House,
@@ -35,15 +34,6 @@ pytestmark = pytest.mark.system
 
 INVERTER, SECOND, STRANGER = "00:27:02:11:22:33", "84:d6:c5:44:55:66", "02:00:00:00:00:01"
 LOOPBACK = Interface("lo", IPv4Address("127.0.0.1"), IPv4Network("127.0.0.0/8"), IPv4Address(0))
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    built = House()
-    try:
-        yield built
-    finally:
-        built.tear_down()
 
 
 @contextmanager
@@ -75,7 +65,6 @@ def client(namespace: str, folder: Path, **options: Any) -> Iterator[DhcpClient]
         started.stop()
 
 
-@NEEDS_NAMESPACES
 def test_dhclient_gets_an_address_and_the_same_one_after_its_restart(
     house: House, tmp_path: Path
 ) -> None:
@@ -94,7 +83,6 @@ def test_dhclient_gets_an_address_and_the_same_one_after_its_restart(
         assert started.start() == address
 
 
-@NEEDS_NAMESPACES
 def test_dhclient_that_comes_from_another_network_is_refused_and_begins_anew(
     house: House, tmp_path: Path
 ) -> None:
@@ -109,7 +97,6 @@ def test_dhclient_that_comes_from_another_network_is_refused_and_begins_anew(
         assert started.events()[-1].startswith("BOUND ")
 
 
-@NEEDS_NAMESPACES
 def test_dhclient_keeps_its_address_on_renewal_and_when_we_are_restarted(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +112,6 @@ def test_dhclient_keeps_its_address_on_renewal_and_when_we_are_restarted(
         assert started.events()[-1].split()[1] == address
 
 
-@NEEDS_NAMESPACES
 def test_two_inverters_get_two_addresses_and_another_machine_none(
     house: House, tmp_path: Path
 ) -> None:
@@ -140,14 +126,12 @@ def test_two_inverters_get_two_addresses_and_another_machine_none(
         assert addresses.dropped["not an inverter"] > 0
 
 
-@NEEDS_NAMESPACES
 def test_every_machine_gets_an_address_where_that_is_wanted(house: House, tmp_path: Path) -> None:
     plugged = house.plug_in_inverter(STRANGER)
     with services(house, any_mac=True), client(plugged, tmp_path) as stranger:
         assert stranger.start() is not None
 
 
-@NEEDS_NAMESPACES
 def test_a_client_that_declines_an_address_gets_another(house: House, tmp_path: Path) -> None:
     inverter = house.plug_in_inverter(INVERTER)
     with services(house):
@@ -158,7 +142,6 @@ def test_a_client_that_declines_an_address_gets_another(house: House, tmp_path: 
             assert satisfied.start() not in (None, declined.split()[1])
 
 
-@NEEDS_NAMESPACES
 def test_another_network_is_never_served(house: House, tmp_path: Path) -> None:
     at_home = house.plug_in_at_home(INVERTER)
     with (
@@ -174,7 +157,6 @@ def test_another_network_is_never_served(house: House, tmp_path: Path) -> None:
         assert not opened[0].dropped + opened[1].dropped
 
 
-@NEEDS_NAMESPACES
 def test_dig_finds_every_name_here_and_no_ipv6_address(house: House, tmp_path: Path) -> None:
     inverter = house.plug_in_inverter(INVERTER)
 
@@ -198,7 +180,6 @@ def test_dig_finds_every_name_here_and_no_ipv6_address(house: House, tmp_path: P
         assert not names.dropped
 
 
-@NEEDS_NAMESPACES
 def test_a_taken_port_is_told_with_the_way_to_find_who_has_it(house: House) -> None:
     with inside(house.namespace):
         interface = find_interface("inverters")
