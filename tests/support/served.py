@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import pathlib
 import random
 import socket
 import time
 from typing import Any
+
+import pytest
 
 from se.files.write import open_output
 from se.keys import SessionStore
@@ -193,3 +196,10 @@ def time_of(line: dict[str, Any]) -> int:
     first = next(iter(line["optimizers"].values()))
     number: int = first["dateTime"]
     return number
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was complained of since the last time."""
+    found = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    caplog.clear()
+    return found
