@@ -1,6 +1,7 @@
-"""The rules of the house: who imports whom, how long things are, what the scripts answer."""
+"""The rules of the house: who imports whom, how long things are, what stands where."""
 
 import ast
+import functools
 import graphlib
 import os
 import pathlib
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
+TESTS = ROOT / "tests"
 MODULES = sorted((ROOT / "se").rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*2*.py")) + sorted(ROOT.glob("se*.py"))
 SCRIPTS = sorted({script for script in SCRIPTS if script.name != "setup.py"})
@@ -53,6 +55,27 @@ ONE_PLACE = {
     "serial": {"se.transport.serial_port"},
     "dpkt": {"se.capture.layers", "se.transport.dhcp", "se.transport.dns"},
 }
+# modules, or all of a room, without a test module of their own: what shows that they are right
+ELSEWHERE = {
+    "se.capture.layouts": "tests/capture/test_reader.py, which reads captures of each layout",
+    "se.capture.segment": "tests/capture/test_tcp.py, which is about what it names",
+    "se.capture.tally": "tests/capture/test_extractor.py: what is counted, and why",
+    "se.programs.convert_options": "tests/system/test_converters.py, with whole programs",
+    "se.programs.csv_files": "tests/system/test_converters.py, with whole programs",
+    "se.programs.extract": "tests/system/test_seextract.py, with whole programs",
+    "se.programs.graphite": "tests/system/test_converters.py, with whole programs",
+    "se.programs.monitor.file": "tests/system/test_semonitor.py, with whole programs",
+    "se.programs.monitor.monitor": "test_clients.py beside it, and the whole programs",
+    "se.programs.monitor.network": "tests/system/test_semonitor_network.py, with whole programs",
+    "se.programs.monitor.run": "tests/system/test_semonitor.py, with whole programs",
+    "se.programs.monitor.serial": "tests/system/test_semonitor_serial.py, with whole programs",
+    "se.programs.state": "tests/system/test_converters.py, with whole programs",
+    "se.records.__main__": "tests/system/test_readme.py, which compares what it prints",
+    "se.simulator": "tests/simulator/test_simulator.py: what the site as a whole sends",
+    "se.sinks.graphite": "tests/sinks/test_carbon.py: what is sent",
+    "se.transport.leases": "tests/transport/test_dhcp.py: which packets get which address",
+    "se.wire.conversation": "tests/wire/test_commands.py and test_master.py: what both share",
+}
 
 
 def name(path: pathlib.Path) -> str:
@@ -62,8 +85,13 @@ def name(path: pathlib.Path) -> str:
 NAMES = {name(path) for path in MODULES} | {"se.__version__"}
 
 
-def imports(path: pathlib.Path) -> Iterator[str]:
+@functools.cache
+def imports(path: pathlib.Path) -> tuple[str, ...]:
     """The modules that a file imports, those for type checkers alone left out."""
+    return tuple(_imports(path))
+
+
+def _imports(path: pathlib.Path) -> Iterator[str]:
     tree = ast.parse(path.read_text())
     for branch in ast.walk(tree):
         if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING":
@@ -100,7 +128,7 @@ def test_every_room_has_its_doors_and_every_door_leads_into_a_room() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_every_room_imports_only_through_its_doors(path: pathlib.Path) -> None:
     if name(path) == "se":
-        assert not list(imports(path))
+        assert not imports(path)
         return
     room = room_of(name(path))
     for module in imports(path):
@@ -180,6 +208,36 @@ def test_every_module_and_public_name_has_a_docstring(path: pathlib.Path) -> Non
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                 known = "error"  # overrides a documented one
                 assert ast.get_docstring(node) or node.name == known, node.name
+
+
+def mirror_of(module: pathlib.Path) -> pathlib.Path:
+    """Where the tests of a module stand; those of a room as a whole bear its name."""
+    file = module.parent if module.name == "__init__.py" else module.with_suffix("")
+    room = file if module.name == "__init__.py" else file.parent
+    return TESTS / room.relative_to(ROOT / "se") / f"test_{file.name}.py"
+
+
+def has_code(module: pathlib.Path) -> bool:
+    nodes = ast.walk(ast.parse(module.read_text()))
+    return any(isinstance(node, ast.FunctionDef) for node in nodes)
+
+
+def test_every_module_with_code_has_its_tests_in_the_same_room() -> None:
+    lacking = {name(path) for path in MODULES if has_code(path) and not mirror_of(path).exists()}
+    excused = {module for module in lacking for other in ELSEWHERE if inside(module, other)}
+    assert lacking == excused
+    assert [other for other in ELSEWHERE if not any(inside(each, other) for each in lacking)] == []
+
+
+def test_every_test_module_belongs_to_a_module_or_to_a_room() -> None:
+    tests = {path for path in TESTS.rglob("test_*.py") if TESTS / "system" not in path.parents}
+    assert tests - {mirror_of(path) for path in MODULES} == {pathlib.Path(__file__)}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_every_script_can_be_run_as_it_is(script: pathlib.Path) -> None:
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/usr/bin/env python3\n")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name)

@@ -28,19 +28,25 @@ def test_an_unknown_host_is_given_up_at_once(stop, host, monkeypatch):
         connector.connect()
 
 
+def connect_and_close(connector):
+    connection = connector.connect()
+    assert connection
+    connection.close()
+
+
 def test_only_a_server_that_takes_something_makes_the_pauses_short_again(listener, stop):
     connector = Connector(Address(*listener.getsockname()), "text", patience=60, stop=stop)
     for _ in range(3):
-        connector.connect().close()
+        connect_and_close(connector)
     assert stop.waits == [0, 0.5, 1]
     connector.confirm()
-    connector.connect().close()
+    connect_and_close(connector)
     assert stop.waits[-1] == 0
 
 
 def test_a_server_that_took_something_is_not_given_up(listener, stop):
     connector = Connector(Address(*listener.getsockname()), "text", patience=0, stop=stop)
-    connector.connect().close()
+    connect_and_close(connector)
     connector.confirm()
     connector.lose(ConnectionError("closed by the server"))
 
