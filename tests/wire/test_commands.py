@@ -1,4 +1,4 @@
-"""Commands: the grammar of -c, and conversations until each is answered."""
+"""Commands: conversations until each is answered."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,12 +6,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from se.errors import CommandError, UsageError
+from se.errors import CommandError
 from se.programs.monitor.options import parse_commands
-from se.wire.commands import ANSWER_S, RELEASE_S, REPEATS, Command, Commander, CommandQueue
+from se.wire.commands import ANSWER_S, RELEASE_S, REPEATS, Commander, CommandQueue
 from se.wire.conversation import TURN_S
 from se.wire.crypto import Cipher
 from se.wire.framer import Framer
@@ -97,76 +95,6 @@ def release(grant: Message) -> Message:
 
 def telemetry(sequence: int) -> Message:
     return Message(sequence, INVERTER, SERVER, Function.SERVER_POST_DATA, b"record")
-
-
-def test_the_examples_of_the_document_are_understood() -> None:
-    assert parse_commands("0012,H0329") == [
-        Command("0012,H0329", GET, (0x329,), bytes.fromhex("2903"))
-    ]
-    assert parse_commands("0011,H329,L0/0030,H01f4,L0") == [
-        Command("0011,H329,L0", 0x11, (0x329, 0), bytes.fromhex("290300000000")),
-        Command("0030,H01f4,L0", RESET, (0x1F4, 0), bytes.fromhex("f40100000000")),
-    ]
-    assert [command.parameters for command in parse_commands("12,H239/12,H23a")] == [
-        (0x239,),
-        (0x23A,),
-    ]
-
-
-@given(
-    code=st.integers(0, 0xFFFF),
-    parameters=st.lists(
-        st.sampled_from([("B", 1), ("h", 2), ("l", 4), ("b", 1), ("H", 2), ("L", 4)]).flatmap(
-            lambda kind: st.tuples(st.just(kind), st.integers(0, 256 ** kind[1] - 1))
-        )
-    ),
-    form=st.sampled_from(["{:x}", "{:X}", "{:08x}"]),
-)
-def test_every_command_is_what_it_says(
-    code: int, parameters: list[tuple[tuple[str, int], int]], form: str
-) -> None:
-    parts = [letter + form.format(value) for (letter, _), value in parameters]
-    (command,) = parse_commands(",".join([form.format(code), *parts]))
-    assert command.function == code
-    assert command.parameters == tuple(value for _, value in parameters)
-    assert command.payload == b"".join(
-        value.to_bytes(size, "little") for (_, size), value in parameters
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "-c: there is an empty command"),
-        ("12/", "-c: there is an empty command"),
-        ("12//30", "-c: there is an empty command"),
-        ("zz,H1", "-c: zz,H1: 'zz' is no function code"),
-        ("0x12,H1", "-c: 0x12,H1: '0x12' is no function code"),
-        ("10000", "-c: 10000: '10000' is no function code"),
-        (",H1", "-c: ,H1: '' is no function code"),
-        ("12/ 30", "-c:  30: ' 30' is no function code"),
-        ("12,329", "-c: 12,329: parameter '329' does not begin with B, H or L"),
-        ("30/12,", "-c: 12,: parameter '' does not begin with B, H or L"),
-        ("12,H", "-c: 12,H: parameter 'H' is no hex number behind its letter"),
-        ("12,H0x1", "-c: 12,H0x1: parameter 'H0x1' is no hex number"),
-        ("12,H-1", "-c: 12,H-1: parameter 'H-1' is no hex number"),
-        ("12,H1_0", "-c: 12,H1_0: parameter 'H1_0' is no hex number"),
-        ("12,Hg", "-c: 12,Hg: parameter 'Hg' is no hex number"),
-        ("12,B100", "-c: 12,B100: parameter 'B100' needs more than 8 bits"),
-        ("12,H10000", "-c: 12,H10000: parameter 'H10000' needs more than 16 bits"),
-        ("12,L100000000", "-c: 12,L100000000: parameter 'L100000000' needs more than 32 bits"),
-    ],
-)
-def test_a_wrong_part_is_named(text: str, complaint: str) -> None:
-    with pytest.raises(UsageError) as error:
-        parse_commands(text)
-    assert str(error.value).startswith(complaint)
-
-
-def test_parameters_that_fit_no_message_are_refused() -> None:
-    assert len(parse_commands("12" + ",L0" * 16383 + ",B0" * 3)[0].payload) == 65535
-    with pytest.raises(UsageError, match="-c: the parameters of 12 take more than 65535 bytes"):
-        parse_commands("12" + ",L0" * 16384)
 
 
 def test_a_command_waits_for_the_answer_to_the_one_before() -> None:
