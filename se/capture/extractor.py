@@ -14,8 +14,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from se.capture import tally
+from se.capture.formats import Packet
 from se.capture.layers import Answer, parse_packet
-from se.capture.layouts import Packet
 from se.capture.reader import Report, read_packets
 from se.capture.segment import Data, Direction, Event, Gap, Opened
 from se.capture.servers import PORTS, Servers

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import dpkt
 
 from se.capture import tally
-from se.capture.layouts import Packet
+from se.capture.formats import Packet
 from se.capture.segment import Direction, Segment
 
 

@@ -2,7 +2,7 @@
 
 Strategy: what has come and is not yet a whole record is kept; every chunk is appended to it and
 whole records are cut off its front. So a growing file is read as it grows, and the end of the
-bytes inside a record is only an error when `close` says that nothing follows. The layout (classic
+bytes inside a record is only an error when `close` says that nothing follows. The format (classic
 pcap or pcapng) is chosen by the first four bytes; gzip is unpacked before they are looked at.
 
 A record that cannot be (a length beyond all limits, a block that does not end where it says)
@@ -17,7 +17,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from se.capture.layouts import MAGIC_LENGTH, Layout, Packet, layout_of
+from se.capture.formats import MAGIC_LENGTH, FileFormat, Packet, format_of
 from se.errors import InputError, NotCaptureError
 from se.log import LOG
 from se.stream import Mark, Stream
@@ -60,7 +60,7 @@ class CaptureReader:
         self._name = name
         self._data = b""
         self._gunzip: _Gunzip | None = None
-        self._layout: Layout | None = None
+        self._format: FileFormat | None = None
         self._is_damaged = False
 
     def feed(self, data: bytes) -> Iterator[Packet]:
@@ -79,7 +79,7 @@ class CaptureReader:
             raise InputError(f"{self._name}: damaged capture: {error}") from error
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
-        if self._gunzip is None and self._layout is None:
+        if self._gunzip is None and self._format is None:
             data, self._data = self._data + data, b""
             if data.startswith(GZIP):
                 self._gunzip = _Gunzip()
@@ -90,23 +90,23 @@ class CaptureReader:
 
     def _packets(self, data: bytes) -> Iterator[Packet]:
         self._data += data
-        if self._layout is None:
+        if self._format is None:
             if len(self._data) < MAGIC_LENGTH:
                 return
-            self._layout = self._recognise()
+            self._format = self._recognise()
         at = 0
-        while step := self._layout.next_record(self._data, at):
+        while step := self._format.next_record(self._data, at):
             at, packet = step
             if packet:
                 yield packet
         self._data = self._data[at:]
 
-    def _recognise(self) -> Layout:
-        layout = layout_of(self._data[:MAGIC_LENGTH])
-        if layout is None:
+    def _recognise(self) -> FileFormat:
+        found = format_of(self._data[:MAGIC_LENGTH])
+        if found is None:
             self._is_damaged = True
             raise NotCaptureError(f"{self._name}: is no packet capture (neither pcap nor pcapng)")
-        return layout
+        return found
 
     def close(self) -> None:
         """Nothing follows. Raises InputError where that is not the end of a record."""
@@ -114,7 +114,7 @@ class CaptureReader:
             return
         if self._gunzip and self._gunzip.inside:
             raise InputError(f"{self._name}: ends in the middle of its gzip data")
-        if self._layout is None:
+        if self._format is None:
             what = "is no packet capture (too short)" if self._data else "is empty"
             raise NotCaptureError(f"{self._name}: {what}")
         if self._data:
@@ -123,7 +123,7 @@ class CaptureReader:
 
 def looks_like_capture(first_bytes: bytes) -> bool:
     """Whether a file that begins with these bytes (4 are enough) is to be read as a capture."""
-    return first_bytes.startswith(GZIP) or layout_of(first_bytes[:MAGIC_LENGTH]) is not None
+    return first_bytes.startswith(GZIP) or format_of(first_bytes[:MAGIC_LENGTH]) is not None
 
 
 # The stream of each capture, with its name at every item; BROKEN stands between two.

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 
 from se.capture import hex_dump
-from se.capture.layouts import MAGIC_LENGTH
+from se.capture.formats import MAGIC_LENGTH
 from se.capture.reader import looks_like_capture
 from se.stream import Mark, Stream
 

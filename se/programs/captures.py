@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from se.capture.layouts import MAGIC_LENGTH
+from se.capture.formats import MAGIC_LENGTH
 from se.capture.reader import CaptureReader, Captures, Report
 from se.errors import InputError, NotCaptureError, OutputError
 from se.files.names import display_name, refuse_same_file

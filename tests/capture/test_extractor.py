@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from se.capture import extractor
 from se.capture.extractor import Extractor, decode_capture, extract_messages
-from se.capture.layouts import Packet
+from se.capture.formats import Packet
 from se.capture.reader import Report, read_packets
 from se.capture.servers import DEFAULT_NAME, Servers
 from se.errors import InputError

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from se.capture import tally
+from se.capture.formats import Packet
 from se.capture.layers import Answer, parse_packet
-from se.capture.layouts import Packet
 from se.capture.segment import ACK, Direction, Segment
 from tests.support import pcap_writer as writer
 
