@@ -14,9 +14,10 @@ import ipaddress
 from collections.abc import Iterator
 
 from se.capture import tally
+from se.capture.error_policy import ErrorPolicy
 from se.capture.formats import Packet
 from se.capture.layers import Answer, parse_packet
-from se.capture.reader import Report, read_packets
+from se.capture.reader import read_packets
 from se.capture.segment import Data, Direction, Event, Gap, Opened
 from se.capture.servers import PORTS, Servers
 from se.capture.tcp import Reassembler
@@ -172,7 +173,7 @@ class Extractor:
             if other_side is None or not other_side.is_taken:
                 self._connections += 1
                 LOG.info("%s: messages", direction)
-            if not (self._told_of_any_server or self._servers.lead_somewhere):
+            if not (self._told_of_any_server or self._servers.are_known):
                 self._told_of_any_server = True
                 LOG.info("%s leads nowhere: messages to every server count", self._servers.name)
 
@@ -240,7 +241,7 @@ def decode_capture(chunks: Stream[bytes], name: str, *, follow: bool) -> Stream[
     """
     extractor = Extractor(Servers("", resolve=lambda _: ()))
     captures = ((name, chunk) for chunk in chunks)
-    packets = read_packets(captures, Report(is_folder=False, follow=follow))
+    packets = read_packets(captures, ErrorPolicy(is_folder=False, follow=follow))
     yield from extract_messages(extractor, packets)
     if not extractor.messages:
         raise NoMessageError(f"{name}: no SolarEdge message in {extractor.packets} packets")

@@ -17,9 +17,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
+from se.capture.error_policy import ErrorPolicy
 from se.capture.formats import MAGIC_LENGTH, FileFormat, Packet, format_of
 from se.errors import InputError, NotCaptureError
-from se.log import LOG
 from se.stream import Mark, Stream
 
 GZIP = b"\x1f\x8b"
@@ -130,30 +130,7 @@ def looks_like_capture(first_bytes: bytes) -> bool:
 Captures = Iterator[tuple[str, bytes | Mark]]
 
 
-class Report:
-    """Takes what is wrong with a capture.
-
-    It is raised where nothing more can come; it is told, and the next capture gone on with, in a
-    folder, and where a followed file that ended badly was replaced.
-    """
-
-    def __init__(self, *, is_folder: bool, follow: bool):
-        self.is_folder = is_folder
-        self.follow = follow
-        self.exit_code = 0
-
-    def __call__(self, error: InputError, *, at_end: bool) -> None:
-        """Take an error; `at_end` says that the capture was read to its end."""
-        if not self.is_folder and not (self.follow and at_end):
-            raise error
-        if isinstance(error, NotCaptureError):
-            LOG.warning("%s: skipped", error)
-        else:
-            LOG.error("%s", error)
-            self.exit_code = error.exit_code
-
-
-def read_packets(captures: Captures, report: Report) -> Stream[Packet]:
+def read_packets(captures: Captures, policy: ErrorPolicy) -> Stream[Packet]:
     """The packets of all captures, and the marks between them."""
     reader = None
     for name, chunk in captures:
@@ -164,10 +141,10 @@ def read_packets(captures: Captures, report: Report) -> Stream[Packet]:
                     yield from reader.feed(chunk)
                     continue
                 # a followed one may be cut off anywhere: its end is none
-                if not (report.follow and chunk is Mark.END):
+                if not (policy.follow and chunk is Mark.END):
                     reader.close()
             except InputError as error:
-                report(error, at_end=isinstance(chunk, Mark))
+                policy.handle(error, at_end=isinstance(chunk, Mark))
             if isinstance(chunk, Mark):
                 reader = None
         if isinstance(chunk, Mark):

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from se.capture import extractor
+from se.capture.error_policy import ErrorPolicy
 from se.capture.extractor import Extractor, decode_capture, extract_messages
 from se.capture.formats import Packet
-from se.capture.reader import Report, read_packets
+from se.capture.reader import read_packets
 from se.capture.servers import DEFAULT_NAME, Servers
 from se.errors import InputError
 from se.programs import extract
@@ -33,7 +34,7 @@ ONE, TWO = "203.0.113.10", "203.0.113.77"
 
 def packets_of(*chunks: bytes | Mark) -> Stream[Packet]:
     captures = (("x.pcap", chunk) for chunk in chunks)
-    return read_packets(captures, Report(is_folder=False, follow=False))
+    return read_packets(captures, ErrorPolicy(is_folder=False, follow=False))
 
 
 def joined(messages: Stream[bytes]) -> bytes:
