@@ -9,7 +9,7 @@ import os
 import socket
 
 from se.capture.error_policy import ErrorPolicy
-from se.capture.extractor import Extractor, extract_messages
+from se.capture.extractor import CapturedMessage, Extractor, extract_messages
 from se.capture.reader import read_packets
 from se.capture.servers import Servers
 from se.errors import UsageError
@@ -31,9 +31,9 @@ def run(options: argparse.Namespace) -> int:
     with Stop() as stop, open_output(options.output, append=options.append) as output:
         captures = itertools.takewhile(lambda _: not stop.requested, captures)
         try:
-            for message in extract_messages(extractor, read_packets(captures, policy)):
-                if isinstance(message, bytes):
-                    output.write(message)
+            for found in extract_messages(extractor, read_packets(captures, policy)):
+                if isinstance(found, CapturedMessage):
+                    output.write(found.raw)
         finally:
             LOG.info("%s", extractor.summary())
         if not extractor.messages:

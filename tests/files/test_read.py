@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from se.capture.unpack import peek
 from se.errors import InputError, OutputError
 from se.files.names import refuse_same_file
 from se.files.read import CHUNK, read_chunks
@@ -180,19 +179,6 @@ def test_closed_standard_streams_are_named(monkeypatch: pytest.MonkeyPatch) -> N
         read_chunks("-")
     with pytest.raises(OutputError, match="stdout is closed"):
         open_output(None)
-
-
-def test_peeking_takes_nothing_away() -> None:
-    stream = [b"a", Mark.IDLE, b"bc", b"defg", Mark.BROKEN, b"h"]
-    start, chunks = peek(iter(stream), lambda start: len(start) < 4)
-    assert start == b"abcdefg"
-    assert list(chunks) == [b"a", b"bc", b"defg", Mark.BROKEN, b"h"]
-
-
-def test_peeking_into_a_short_stream_and_over_a_border() -> None:
-    start, chunks = peek(iter([b"a", Mark.BROKEN, b"bc"]), lambda start: len(start) < 4)
-    assert start == b"bc"
-    assert list(chunks) == [b"a", Mark.BROKEN, b"bc"]
 
 
 def test_an_output_is_overwritten_or_appended_to(path: pathlib.Path) -> None:
