@@ -57,7 +57,7 @@ ONE_PLACE = {
 }
 # modules, or all of a room, without a test module of their own: what shows that they are right
 ELSEWHERE = {
-    "se.capture.layouts": "tests/capture/test_reader.py, which reads captures of each layout",
+    "se.capture.formats": "tests/capture/test_reader.py, which reads captures of each format",
     "se.capture.segment": "tests/capture/test_tcp.py, which is about what it names",
     "se.capture.tally": "tests/capture/test_extractor.py: what is counted, and why",
     "se.programs.convert_options": "tests/system/test_converters.py, with whole programs",

@@ -1,10 +1,10 @@
 """From a captured packet to its TCP segment or its DNS answer.
 
-Strategy: one walk down the headers, each at a fixed place behind the one above. dpkt is left to
-what is intricate, the names in DNS answers: as a whole its classes parse eagerly what is inside,
-so that crafted packets end in RecursionError or AttributeError and fragments are taken for TCP;
-one by one they save no code, for what counts here (lengths as sent and as captured, tags in any
-order, fragments) they leave to us. (dpkt 1.9.8)
+Strategy: dpkt parses the headers, one class a layer, from the outside inwards. By themselves its
+classes go on into whatever they recognise, tunnels in tunnels and fragments too, where crafted
+packets make them raise RecursionError or IndexError; so each is taken without what it does about
+its contents, and only what may lead to TCP or DNS is gone on with. What dpkt cannot do stands
+beside it: tags in any number behind any link layer, and lengths as sent. (dpkt 1.9.8)
 
 Link types: https://www.tcpdump.org/linktypes.html
 """
@@ -12,28 +12,43 @@ Link types: https://www.tcpdump.org/linktypes.html
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dpkt
 
 from se.capture import tally
-from se.capture.layouts import Packet
+from se.capture.formats import Packet
 from se.capture.segment import Direction, Segment
 
-_NULL, _ETHERNET, _SLL, _LOOP, _SLL2 = 0, 1, 113, 108, 276
-_RAW_IP = frozenset((12, 101, 228, 229))
-# Where the type of the contents stands, and where the contents begin.
-_TYPE_AND_START = {_ETHERNET: (12, 14), _SLL: (14, 16), _SLL2: (0, 20)}
 
+def _header(layer: Any) -> Any:
+    """A class of dpkt that parses its header alone; the contents stay bytes, in `data`."""
+    return type(layer.__name__, (dpkt.Packet,), {"__hdr__": layer.__hdr__})
+
+
+def _with_options(layer: Any) -> Any:
+    """The same of one whose header has no fixed length."""
+    return type(layer.__name__, (layer,), {"_protosw": {}})
+
+
+# The header of each link type, and its field that tells what the contents are.
+_LINKS = {
+    1: (_header(dpkt.ethernet.Ethernet), "type"),
+    113: (_header(dpkt.sll.SLL), "ethtype"),
+    276: (_header(dpkt.sll2.SLL2), "ethtype"),
+}
+# Link types that hold nothing but IP: null and loop behind 4 bytes, the raw ones as it is.
+_IP_AT = {0: 4, 108: 4, 12: 0, 101: 0, 228: 0, 229: 0}
 _VLAN_TAGS = frozenset((0x8100, 0x88A8, 0x9100, 0x9200))
-_PPPOE = 0x8864
 _IP_TYPES = frozenset((0x0800, 0x86DD))
 _PPP_IP_TYPES = frozenset((0x0021, 0x0057))
-
-_TCP, _UDP = 6, 17
-_HOP_OPTIONS, _ROUTING, _FRAGMENT, _DESTINATION_OPTIONS = 0, 43, 44, 60
 _DNS_PORT = 53
-_TCP_HEADER = struct.Struct(">HHIxxxxBB")
+
+_Tag = _header(dpkt.ethernet.VLANtag8021Q)
+_PPPoE = _header(dpkt.pppoe.PPPoE)
+_PPP = _with_options(dpkt.pppoe.PPP)
+_IP4 = _with_options(dpkt.ip.IP)
+_IP6 = _with_options(dpkt.ip6.IP6)
 
 
 class Answer(NamedTuple):
@@ -43,120 +58,83 @@ class Answer(NamedTuple):
     addresses: tuple[bytes, ...]
 
 
-class _Transport(NamedTuple):
-    """What IP says about the segment or datagram in it."""
-
-    protocol: int
-    source: bytes
-    dest: bytes
-    start: int
-    length: int  # as sent
-
-
 def parse_packet(packet: Packet) -> Segment | Answer | str:
     """The packet's TCP segment or DNS answer; else the reason (se.capture.tally) for neither."""
     try:
-        start = _ip_start(packet)
-        if start is None:
-            return tally.NOT_TCP
-        found = _parse_ip(packet, start)
-        if isinstance(found, str):
-            return found
-        if found.protocol == _TCP:
-            return _parse_tcp(packet, found)
-        return _parse_udp(packet, found) or tally.NOT_TCP
-    except (IndexError, struct.error):
+        data = _parse_link(packet)
+        return tally.NOT_TCP if data is None else _parse_ip(packet, data)
+    except (dpkt.UnpackError, IndexError):
         return tally.CUT_HEADER
 
 
-def _ip_start(packet: Packet) -> int | None:
-    """Where the IP header begins, if there is one."""
-    data = packet.data
-    if packet.link_type in _RAW_IP:
-        return 0
-    if packet.link_type in (_NULL, _LOOP):
-        return 4
-    if packet.link_type not in _TYPE_AND_START:
+def _parse_link(packet: Packet) -> bytes | None:
+    """The IP packet, and the padding behind it; None where the contents are something else."""
+    if packet.link_type in _IP_AT:
+        return packet.data[_IP_AT[packet.link_type] :]
+    if packet.link_type not in _LINKS:
         return None
-    at, start = _TYPE_AND_START[packet.link_type]
-    kind = _u16(data, at)
+    header, field = _LINKS[packet.link_type]
+    layer = header(packet.data)
+    kind = getattr(layer, field)
     while kind in _VLAN_TAGS:
-        kind = _u16(data, start + 2)
-        start += 4
-    if kind == _PPPOE:
-        return start + 8 if _u16(data, start + 6) in _PPP_IP_TYPES else None
-    return start if kind in _IP_TYPES else None
+        layer = _Tag(layer.data)
+        kind = layer.type
+    is_ip = kind in _IP_TYPES
+    if kind == dpkt.ethernet.ETH_TYPE_PPPoE:
+        layer = _PPP(_PPPoE(layer.data).data)
+        is_ip = layer.p in _PPP_IP_TYPES
+    return bytes(layer.data) if is_ip else None
 
 
-def _parse_ip(packet: Packet, start: int) -> _Transport | str:
-    version = packet.data[start] >> 4
+def _parse_ip(packet: Packet, data: bytes) -> Segment | Answer | str:
+    version = data[0] >> 4
     if version == 4:
-        return _parse_ip4(packet, start)
-    return _parse_ip6(packet, start) if version == 6 else tally.NOT_TCP
-
-
-def _parse_ip4(packet: Packet, start: int) -> _Transport | str:
-    data = packet.data
-    if _u16(data, start + 6) & 0x3FFF:  # more fragments, or an offset
+        ip = _IP4(data)
+        is_fragment = ip.mf or ip.offset
+        header, total = 4 * ip.hl, ip.len
+    elif version == 6:
+        if data[6] == dpkt.ip.IP_PROTO_FRAGMENT:  # an AttributeError, where more headers follow
+            return tally.FRAGMENT
+        ip = _IP6(data)
+        is_fragment = dpkt.ip.IP_PROTO_FRAGMENT in ip.extension_hdrs
+        header = ip.__hdr_len__ + sum(each.length for each in ip.all_extension_headers)
+        total = ip.plen and ip.__hdr_len__ + ip.plen
+    else:
+        return tally.NOT_TCP
+    if is_fragment:
         return tally.FRAGMENT
-    header = (data[start] & 0x0F) * 4
-    if header < 20:
-        return tally.CUT_HEADER
     # 0 is what a network card that cuts the segments itself is given: then all there is counts
-    total = _u16(data, start + 2) or packet.length - start
-    source, dest = _addresses(data, start + 12, 4)
-    return _Transport(data[start + 9], source, dest, start + header, total - header)
+    length = (total or packet.length - len(packet.data) + len(data)) - header
+    protocol = getattr(ip, "p", None)  # none where it is encrypted
+    if protocol == dpkt.ip.IP_PROTO_TCP:
+        return _parse_tcp(packet, ip, length)
+    return _parse_dns(ip) if protocol == dpkt.ip.IP_PROTO_UDP else tally.NOT_TCP
 
 
-def _parse_ip6(packet: Packet, start: int) -> _Transport | str:
-    data = packet.data
-    protocol = data[start + 6]
-    source, dest = _addresses(data, start + 8, 16)
-    at = start + 40
-    end = at + (_u16(data, start + 4) or packet.length - at)
-    while protocol in (_HOP_OPTIONS, _ROUTING, _DESTINATION_OPTIONS):
-        protocol, at = data[at], at + 8 + 8 * data[at + 1]
-    if protocol == _FRAGMENT:
-        return tally.FRAGMENT
-    return _Transport(protocol, source, dest, at, end - at)
-
-
-def _addresses(data: bytes, at: int, size: int) -> tuple[bytes, bytes]:
-    source, dest = data[at : at + size], data[at + size : at + 2 * size]
-    if len(dest) < size:
-        raise IndexError
-    return source, dest
-
-
-def _parse_tcp(packet: Packet, ip: _Transport) -> Segment | str:
-    source_port, dest_port, sequence, offset, flags = _TCP_HEADER.unpack_from(packet.data, ip.start)
-    header = (offset >> 4) * 4
-    length = ip.length - header
-    if length < 0 or header < 20:
+def _parse_tcp(packet: Packet, ip: Any, length: int) -> Segment | str:
+    """The segment in an IP packet whose payload was `length` bytes long when it was sent."""
+    tcp = dpkt.tcp.TCP(ip.data)
+    length -= 4 * tcp.off
+    if length < 0:
         return tally.CUT_HEADER
-    start = ip.start + header
-    payload = packet.data[start : start + length]
-    direction = Direction(ip.source, source_port, ip.dest, dest_port)
-    return Segment(packet.time, direction, sequence, flags, payload, length)
+    direction = Direction(ip.src, tcp.sport, ip.dst, tcp.dport)
+    return Segment(packet.time, direction, tcp.seq, tcp.flags, tcp.data[:length], length)
 
 
-def _parse_udp(packet: Packet, ip: _Transport) -> Answer | None:
-    """The addresses in a DNS answer; None for everything else."""
-    if ip.protocol != _UDP or _u16(packet.data, ip.start) != _DNS_PORT:
-        return None
+def _parse_dns(ip: Any) -> Answer | str:
+    """The addresses in a DNS answer; everything else is of no use."""
+    udp = dpkt.udp.UDP(ip.data)
+    if udp.sport != _DNS_PORT:
+        return tally.NOT_TCP
     try:
-        message = dpkt.dns.DNS(packet.data[ip.start + 8 : ip.start + ip.length])
+        message = dpkt.dns.DNS(udp.data)
         name = message.qd[0].name
     except (dpkt.Error, IndexError, struct.error, UnicodeDecodeError):
-        return None
+        return tally.NOT_TCP
     kinds = (dpkt.dns.DNS_A, dpkt.dns.DNS_AAAA)
     addresses = tuple(
         answer.rdata
         for answer in message.an
         if answer.type in kinds and len(answer.rdata) in (4, 16)
     )
-    return Answer(name.lower(), addresses) if addresses else None
-
-
-def _u16(data: bytes, at: int) -> int:
-    return data[at] << 8 | data[at + 1]
+    return Answer(name.lower(), addresses) if addresses else tally.NOT_TCP

@@ -2,7 +2,7 @@
 
 Strategy: what has come and is not yet a whole record is kept; every chunk is appended to it and
 whole records are cut off its front. So a growing file is read as it grows, and the end of the
-bytes inside a record is only an error when `close` says that nothing follows. The layout (classic
+bytes inside a record is only an error when `close` says that nothing follows. The format (classic
 pcap or pcapng) is chosen by the first four bytes; gzip is unpacked before they are looked at.
 
 A record that cannot be (a length beyond all limits, a block that does not end where it says)
@@ -17,9 +17,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from se.capture.layouts import MAGIC_LENGTH, Layout, Packet, layout_of
+from se.capture.error_policy import ErrorPolicy
+from se.capture.formats import MAGIC_LENGTH, FileFormat, Packet, format_of
 from se.errors import InputError, NotCaptureError
-from se.log import LOG
 from se.stream import Mark, Stream
 
 GZIP = b"\x1f\x8b"
@@ -60,7 +60,7 @@ class CaptureReader:
         self._name = name
         self._data = b""
         self._gunzip: _Gunzip | None = None
-        self._layout: Layout | None = None
+        self._format: FileFormat | None = None
         self._is_damaged = False
 
     def feed(self, data: bytes) -> Iterator[Packet]:
@@ -79,7 +79,7 @@ class CaptureReader:
             raise InputError(f"{self._name}: damaged capture: {error}") from error
 
     def _unpacked(self, data: bytes) -> Iterator[bytes]:
-        if self._gunzip is None and self._layout is None:
+        if self._gunzip is None and self._format is None:
             data, self._data = self._data + data, b""
             if data.startswith(GZIP):
                 self._gunzip = _Gunzip()
@@ -90,23 +90,23 @@ class CaptureReader:
 
     def _packets(self, data: bytes) -> Iterator[Packet]:
         self._data += data
-        if self._layout is None:
+        if self._format is None:
             if len(self._data) < MAGIC_LENGTH:
                 return
-            self._layout = self._recognise()
+            self._format = self._recognise()
         at = 0
-        while step := self._layout.next_record(self._data, at):
+        while step := self._format.next_record(self._data, at):
             at, packet = step
             if packet:
                 yield packet
         self._data = self._data[at:]
 
-    def _recognise(self) -> Layout:
-        layout = layout_of(self._data[:MAGIC_LENGTH])
-        if layout is None:
+    def _recognise(self) -> FileFormat:
+        found = format_of(self._data[:MAGIC_LENGTH])
+        if found is None:
             self._is_damaged = True
             raise NotCaptureError(f"{self._name}: is no packet capture (neither pcap nor pcapng)")
-        return layout
+        return found
 
     def close(self) -> None:
         """Nothing follows. Raises InputError where that is not the end of a record."""
@@ -114,7 +114,7 @@ class CaptureReader:
             return
         if self._gunzip and self._gunzip.inside:
             raise InputError(f"{self._name}: ends in the middle of its gzip data")
-        if self._layout is None:
+        if self._format is None:
             what = "is no packet capture (too short)" if self._data else "is empty"
             raise NotCaptureError(f"{self._name}: {what}")
         if self._data:
@@ -123,37 +123,14 @@ class CaptureReader:
 
 def looks_like_capture(first_bytes: bytes) -> bool:
     """Whether a file that begins with these bytes (4 are enough) is to be read as a capture."""
-    return first_bytes.startswith(GZIP) or layout_of(first_bytes[:MAGIC_LENGTH]) is not None
+    return first_bytes.startswith(GZIP) or format_of(first_bytes[:MAGIC_LENGTH]) is not None
 
 
 # The stream of each capture, with its name at every item; BROKEN stands between two.
 Captures = Iterator[tuple[str, bytes | Mark]]
 
 
-class Report:
-    """Takes what is wrong with a capture.
-
-    It is raised where nothing more can come; it is told, and the next capture gone on with, in a
-    folder, and where a followed file that ended badly was replaced.
-    """
-
-    def __init__(self, *, is_folder: bool, follow: bool):
-        self.is_folder = is_folder
-        self.follow = follow
-        self.exit_code = 0
-
-    def __call__(self, error: InputError, *, at_end: bool) -> None:
-        """Take an error; `at_end` says that the capture was read to its end."""
-        if not self.is_folder and not (self.follow and at_end):
-            raise error
-        if isinstance(error, NotCaptureError):
-            LOG.warning("%s: skipped", error)
-        else:
-            LOG.error("%s", error)
-            self.exit_code = error.exit_code
-
-
-def read_packets(captures: Captures, report: Report) -> Stream[Packet]:
+def read_packets(captures: Captures, policy: ErrorPolicy) -> Stream[Packet]:
     """The packets of all captures, and the marks between them."""
     reader = None
     for name, chunk in captures:
@@ -164,10 +141,10 @@ def read_packets(captures: Captures, report: Report) -> Stream[Packet]:
                     yield from reader.feed(chunk)
                     continue
                 # a followed one may be cut off anywhere: its end is none
-                if not (report.follow and chunk is Mark.END):
+                if not (policy.follow and chunk is Mark.END):
                     reader.close()
             except InputError as error:
-                report(error, at_end=isinstance(chunk, Mark))
+                policy.handle(error, at_end=isinstance(chunk, Mark))
             if isinstance(chunk, Mark):
                 reader = None
         if isinstance(chunk, Mark):

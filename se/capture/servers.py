@@ -3,7 +3,7 @@
 A name is looked up in the capture's own DNS answers first: of captures made elsewhere or years
 ago nothing else knows the addresses of that time. Failing that, the resolver is asked, once; what
 it says counts from the first connection to one of its addresses on, for it may know another
-generation of servers. Until then the name leads nowhere, and every server counts.
+generation of servers. Until then no address of the server is known, and every server counts.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class Servers:
         if self._resolved is None:
             self._resolved = frozenset(self._resolve(self.name))
         self._met = self._met or address in self._resolved
-        return not self.lead_somewhere or address in self._resolved
+        return not self.are_known or address in self._resolved
 
     def know(self, address: bytes) -> bool:
         """Whether it is surely that of the server that is asked for."""
         return address in self._known
 
     @property
-    def lead_somewhere(self) -> bool:
+    def are_known(self) -> bool:
         """Whether the server's addresses are known; if not, every server is included."""
         return bool(self._known) or self._met or not self.name
 

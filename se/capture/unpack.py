@@ -6,16 +6,17 @@ import itertools
 from collections.abc import Callable
 
 from se.capture import hex_dump
-from se.capture.layouts import MAGIC_LENGTH
+from se.capture.formats import MAGIC_LENGTH
 from se.capture.reader import looks_like_capture
 from se.stream import Mark, Stream
+from se.wire.message import Message
 
 
-def unpack_messages(chunks: Stream[bytes], name: str, *, follow: bool) -> Stream[bytes]:
+def unpack_messages(chunks: Stream[bytes], name: str, *, follow: bool) -> Stream[bytes | Message]:
     """The chunks of a stream of messages, from what `se.files.read_chunks` gives of a file.
 
-    Of a capture those to the server, whichever it is. Raises InputError where one is damaged,
-    after all that comes before.
+    Of a capture the messages themselves, those to the server, whichever it is. Raises InputError
+    where one is damaged, after all that comes before.
     """
     start, chunks = peek(chunks, _is_undecided)
     if looks_like_capture(start):

@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 
-from se.capture.layouts import MAGIC_LENGTH
-from se.capture.reader import CaptureReader, Captures, Report
+from se.capture.error_policy import ErrorPolicy
+from se.capture.formats import MAGIC_LENGTH
+from se.capture.reader import CaptureReader, Captures
 from se.errors import InputError, NotCaptureError, OutputError
 from se.files.names import display_name, refuse_same_file
 from se.files.read import POLL_S, read_chunks
@@ -25,24 +26,24 @@ _PACKED = ".gz"
 _PAUSES_PER_LOOK = 10
 
 
-def open_captures(path: str, report: Report, *, output: str | None) -> Captures:
+def open_captures(path: str, policy: ErrorPolicy, *, output: str | None) -> Captures:
     """What is to be read. Raises InputError and OutputError."""
-    if not report.is_folder:
+    if not policy.is_folder:
         refuse_same_file(path, output)
-        chunks = read_chunks(path, follow=report.follow)
+        chunks = read_chunks(path, follow=policy.follow)
         return ((display_name(path), chunk) for chunk in chunks)
     names = [entry.path for entry in _list_folder(path)]
     for name in names:
         refuse_same_file(name, output)
-    if report.follow:
-        return _follow_folder(_Folder(path, report, output))
-    captures = sorted(_with_times(names, report))
+    if policy.follow:
+        return _follow_folder(_Folder(path, policy, output))
+    captures = sorted(_with_times(names, policy))
     if not captures:
         raise InputError(f"{path}: there is no packet capture in this folder")
-    return itertools.chain.from_iterable(_read_capture(name, report) for _, name in captures)
+    return itertools.chain.from_iterable(_read_capture(name, policy) for _, name in captures)
 
 
-def _read_capture(name: str, report: Report) -> Captures:
+def _read_capture(name: str, policy: ErrorPolicy) -> Captures:
     """A capture in a folder; what cannot be read of it is told."""
     is_begun = False
     try:
@@ -51,18 +52,18 @@ def _read_capture(name: str, report: Report) -> Captures:
                 yield name, chunk
                 is_begun = True
     except InputError as error:
-        report(error, at_end=True)
+        policy.handle(error, at_end=True)
     if is_begun:
         yield name, Mark.BROKEN
 
 
-def _with_times(names: Iterable[str], report: Report) -> Iterator[tuple[float, str]]:
+def _with_times(names: Iterable[str], policy: ErrorPolicy) -> Iterator[tuple[float, str]]:
     """The captures among the files, each with the time of its first packet."""
     for name in names:
         try:
             yield _first_time(name), name
         except NotCaptureError as error:
-            report(error, at_end=True)
+            policy.handle(error, at_end=True)
         except InputError:  # told when the file is read in its turn
             yield math.inf, name
 
@@ -122,9 +123,9 @@ def _read_until_newer(name: str, folder: _Folder) -> Captures:
 class _Folder:
     """What is known of a folder, and which of the captures in it are still to be read."""
 
-    def __init__(self, path: str, report: Report, output: str | None):
+    def __init__(self, path: str, policy: ErrorPolicy, output: str | None):
         self.path = path
-        self._report = report
+        self._policy = policy
         self._output = output
         self._sizes: dict[tuple[int, int], int] = {}  # by device and inode
         self._names: set[str] = set()
@@ -165,6 +166,6 @@ class _Folder:
         except InputError as error:
             if path not in self._told:
                 self._told.add(path)
-                self._report(error, at_end=True)
+                self._policy.handle(error, at_end=True)
             return False
         return True

@@ -8,8 +8,9 @@ import os
 import socket
 from typing import NamedTuple
 
-from se.capture.extractor import Extractor, extract_messages
-from se.capture.reader import Report, read_packets
+from se.capture.error_policy import ErrorPolicy
+from se.capture.extractor import CapturedMessage, Extractor, extract_messages
+from se.capture.reader import read_packets
 from se.capture.servers import Servers
 from se.errors import UsageError
 from se.files.names import display_name
@@ -36,20 +37,20 @@ def run(options: Options) -> int:
     if not options.server:
         raise UsageError("-s: the name or address of a server is missing")
     set_up_log(options.verbose)
-    report = Report(is_folder=os.path.isdir(options.source), follow=options.follow)
-    captures = open_captures(options.source, report, output=options.output)
+    policy = ErrorPolicy(is_folder=os.path.isdir(options.source), follow=options.follow)
+    captures = open_captures(options.source, policy, output=options.output)
     extractor = Extractor(Servers(options.server, resolve), both=options.both)
     with Stop() as stop, open_output(options.output, append=options.append) as output:
         captures = itertools.takewhile(lambda _: not stop.requested, captures)
         try:
-            for message in extract_messages(extractor, read_packets(captures, report)):
-                if isinstance(message, bytes):
-                    output.write(message)
+            for found in extract_messages(extractor, read_packets(captures, policy)):
+                if isinstance(found, CapturedMessage):
+                    output.write(found.raw)
         finally:
             LOG.info("%s", extractor.summary())
         if not extractor.messages:
             LOG.warning("%s: no messages to %s", display_name(options.source), options.server)
-        return stop.exit_code if stop.requested else report.exit_code
+        return stop.exit_code if stop.requested else policy.exit_code
 
 
 def resolve(name: str) -> set[bytes]:

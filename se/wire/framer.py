@@ -33,9 +33,13 @@ class Discarded(NamedTuple):
 
 
 class Framer:
-    """Bytes in, messages and discarded bytes out; holds back at most one message."""
+    """Bytes in, messages and discarded bytes out; holds back at most one message.
+
+    `raw` is the last message as it stood in the stream.
+    """
 
     def __init__(self) -> None:
+        self.raw = b""
         self._data = b""
         self._start = 0
         self._closed = False
@@ -66,11 +70,12 @@ class Framer:
         end = start + size
         if end > len(data):
             return self._rest(Reason.INCOMPLETE)
+        raw = data[start:end]
         try:
-            message = Message.parse(data[start:end])
+            message = Message.parse(raw)
         except MalformedMessageError as error:
             return self._discard(error.reason, end)
-        self._start = end
+        self._start, self.raw = end, raw
         return message
 
     @property

@@ -1,6 +1,6 @@
 """One stream of the protocol, sans-IO: bytes in, events out, answers to send.
 
-    session.receive_data(data, now)
+    session.receive_data(data, now)         # or receive_message, if it is framed already
     for event in session.events(): ...      # everything received and sent, in order
     transport.write(session.data_to_send())
 
@@ -125,6 +125,7 @@ class Session:
         self._server = server
         self._idle = idle
         self._framer = Framer()
+        self._messages: deque[Message] = deque()  # framed elsewhere
         self._now = 0.0
         self._encrypting: set[int] = set()  # inverters that opened a session in this stream
         self._wrapper_sequence = 0
@@ -135,6 +136,15 @@ class Session:
         """Take bytes that arrived at `now`."""
         self._now = now
         self._framer.feed(data)
+
+    def receive_message(self, message: Message, now: float) -> None:
+        """Take a message that arrived at `now` in a stream that was framed elsewhere.
+
+        The events and answers are those of `receive_data` with its bytes; a stream comes either
+        this way or the other.
+        """
+        self._now = now
+        self._messages.append(message)
 
     def close(self) -> None:
         """The stream ended or broke off: the next events give up what is incomplete."""
@@ -157,7 +167,7 @@ class Session:
         while True:
             while self._sent:
                 yield self._sent.popleft()
-            event = self._framer.next_event()
+            event = self._messages.popleft() if self._messages else self._framer.next_event()
             if event is None:
                 return
             yield event if isinstance(event, Discarded) else self._handle(event)

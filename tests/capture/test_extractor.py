@@ -11,15 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from se.capture import extractor
-from se.capture.extractor import Extractor, decode_capture, extract_messages
-from se.capture.layouts import Packet
-from se.capture.reader import Report, read_packets
+from se.capture.error_policy import ErrorPolicy
+from se.capture.extractor import CapturedMessage, Extractor, decode_capture, extract_messages
+from se.capture.formats import Packet
+from se.capture.reader import read_packets
 from se.capture.servers import DEFAULT_NAME, Servers
+from se.capture.side import STRAY
 from se.errors import InputError
-from se.programs import extract
 from se.stream import Mark, Stream
-from se.wire.framer import Framer
 from se.wire.message import SERVER, Message
 from tests.support import pcap_writer as writer
 from tests.support import site
@@ -33,11 +32,11 @@ ONE, TWO = "203.0.113.10", "203.0.113.77"
 
 def packets_of(*chunks: bytes | Mark) -> Stream[Packet]:
     captures = (("x.pcap", chunk) for chunk in chunks)
-    return read_packets(captures, Report(is_folder=False, follow=False))
+    return read_packets(captures, ErrorPolicy(is_folder=False, follow=False))
 
 
-def joined(messages: Stream[bytes]) -> bytes:
-    return b"".join(raw for raw in messages if isinstance(raw, bytes))
+def joined(found: Stream[CapturedMessage]) -> bytes:
+    return b"".join(each.raw for each in found if isinstance(each, CapturedMessage))
 
 
 class Result:
@@ -52,9 +51,10 @@ class Result:
         chunks = [data[at : at + 1000] for at in range(0, len(data), 1000)]
         packets = packets_of(*chunks, Mark.END)
         try:
-            for raw in extract_messages(self.extractor, packets):
-                if isinstance(raw, bytes):
-                    self.messages.append(Message.parse(raw))
+            for found in extract_messages(self.extractor, packets):
+                if isinstance(found, CapturedMessage):
+                    assert found.raw == found.message.to_bytes()
+                    self.messages.append(found.message)
         except InputError as error:
             self.error = str(error)
         self.summary = self.extractor.summary()
@@ -178,7 +178,7 @@ def test_what_waits_behind_a_hole_comes_after_a_minute_of_the_capture() -> None:
 
     def feed(data: bytes) -> list[bytes]:
         packets = (each for each in packets_of(data) if isinstance(each, Packet))
-        return [raw for packet in packets for raw in extractor.receive(packet)]
+        return [found.raw for packet in packets for found in extractor.receive(packet)]
 
     assert feed(capture(segments)) == []
     behind = [message.to_bytes() for message in SENT[1:4]]
@@ -298,7 +298,7 @@ def test_other_traffic_is_passed_over_and_counted() -> None:
 
 def test_a_connection_that_begins_with_anything_else_is_other_traffic() -> None:
     web = Connection(server_port=8080)
-    header = b"POST / HTTP/1.1\r\nHost: " + b"x" * extractor.STRAY
+    header = b"POST / HTTP/1.1\r\nHost: " + b"x" * STRAY
     segments = web.open() + web.send(header, site.joined(SENT))
     assert Result(capture(segments), server="").messages == []
     assert Result(capture(segments), server=PROD).messages == SENT  # it is the server, after all
@@ -381,25 +381,9 @@ def test_decoding_a_capture_directly_asks_nobody_and_takes_every_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("socket.getaddrinfo", None)
-    found = joined(decode_capture(iter([two_servers(), Mark.END]), "x.pcap", follow=False))
-    assert sorted(read(found)) == sorted(SENT)
+    found = decode_capture(iter([two_servers(), Mark.END]), "x.pcap", follow=False)
+    assert sorted(each for each in found if isinstance(each, Message)) == sorted(SENT)
     assert "nowhere" not in caplog.text
-
-
-def read(data: bytes) -> list[Message]:
-    framer = Framer()
-    framer.feed(data)
-    framer.close()
-    found = []
-    while (event := framer.next_event()) is not None:
-        assert isinstance(event, Message)
-        found.append(event)
-    return found
-
-
-def test_the_resolver_knows_this_machine_and_nothing_that_cannot_be() -> None:
-    assert bytes([127, 0, 0, 1]) in extract.resolve("localhost")
-    assert extract.resolve("label-too-long" * 9) == set()
 
 
 DAMAGED = capture(

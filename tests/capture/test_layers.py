@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from se.capture import tally
+from se.capture.formats import Packet
 from se.capture.layers import Answer, parse_packet
-from se.capture.layouts import Packet
 from se.capture.segment import ACK, Direction, Segment
 from tests.support import pcap_writer as writer
 
@@ -76,6 +76,8 @@ def test_without_an_ip_length_all_there_is_counts(ends: tuple[str, str]) -> None
     assert parse_packet(captured(data, writer.RAW)) == segment(ends)
     cut = captured(data[:-5], writer.RAW, length=len(data))
     assert parse_packet(cut) == segment(ends, PAYLOAD[:-5], len(PAYLOAD))
+    too_long = captured(data, writer.RAW, length=len(data) - 5)
+    assert parse_packet(too_long) == segment(ends, PAYLOAD[:-5])
 
 
 @pytest.mark.parametrize("kind", ["ethernet", "qinq", "sll2"])
@@ -94,10 +96,39 @@ def test_fragments_are_not_taken_for_segments(fragment: int) -> None:
     assert parse_packet(captured(data, writer.RAW)) == tally.FRAGMENT
 
 
+@pytest.mark.parametrize("behind", [0, 43, 60])
+def test_ipv6_headers_behind_that_of_a_fragment_change_nothing(behind: int) -> None:
+    inner = bytes([6, *bytes(7)]) + writer.tcp(sent(V6))
+    data = writer.ip(*V6, inner, protocol=behind, fragment=1, options=bytes(8))
+    assert parse_packet(captured(data, writer.RAW)) == tally.FRAGMENT
+    first = writer.ip(*V6, bytes([44, *bytes(7)]) + data[40:], protocol=behind)
+    assert parse_packet(captured(first, writer.RAW)) == tally.FRAGMENT
+
+
+def test_ipv6_headers_before_tcp_are_skipped() -> None:
+    inner = bytes([43, *bytes(7)]) + bytes([60, *bytes(7)]) + bytes([6, *bytes(7)])
+    data = writer.ip(*V6, inner + writer.tcp(sent(V6)), protocol=0)
+    assert parse_packet(captured(data, writer.RAW)) == segment(V6)
+
+
+@pytest.mark.parametrize("tags", ["810000078100", "88a8000788a800078100", "910000079200000788a8"])
+def test_tags_come_in_any_order_and_behind_every_link_layer(tags: str) -> None:
+    tagged = bytes.fromhex(f"{tags}00080800")
+    headers = {
+        writer.ETHERNET: bytes(12) + tagged,
+        writer.SLL: bytes(14) + tagged,
+        writer.SLL2: tagged[:2] + bytes(18) + tagged[2:],
+    }
+    for link_type, header in headers.items():
+        data = header + writer.ip(*V4, writer.tcp(sent(V4)))
+        assert parse_packet(captured(data, link_type)) == segment(V4)
+
+
 OTHERS = {
     "ARP": writer.link("ethernet", bytes([0x45])).replace(b"\x08\x00\x45", b"\x08\x06\x45"),
     "ICMP": writer.link("ethernet", writer.ip(*V4, bytes(8), protocol=1)),
     "UDP": writer.link("ethernet", writer.ip(*V4, bytes(8), protocol=17)),
+    "encrypted": writer.link("ethernet", writer.ip(*V6, bytes(20), protocol=50)),
     "PPPoE control": writer.link("pppoe", b"\x45" + bytes(60)).replace(b"\x00\x21", b"\xc0\x21"),
     "IP of version 5": writer.link("ethernet", b"\x55" + bytes(60)),
     "spanning tree": bytes(12) + b"\x00\x26" + bytes(46),
@@ -109,21 +140,35 @@ def test_everything_else_is_counted_as_no_tcp(data: bytes) -> None:
     assert parse_packet(captured(data)) == tally.NOT_TCP
 
 
+IP_IN_IP = writer.ip(*V4, b"", protocol=4, no_length=True)
+TUNNELS = {
+    "IP in IP": writer.link("ethernet", IP_IN_IP * 3000 + writer.ip(*V4, writer.tcp(sent(V4)))),
+    "ISL in ISL": (b"\x01\0\x0c\0\0" + bytes(21)) * 3000,
+    "MPLS with nothing behind it": bytes(12) + b"\x88\x47" + bytes(3) + b"\x01",
+}
+
+
+@pytest.mark.parametrize("data", TUNNELS.values(), ids=TUNNELS)
+def test_what_else_dpkt_would_go_into_is_counted_as_no_tcp(data: bytes) -> None:
+    assert parse_packet(captured(data)) == tally.NOT_TCP
+
+
 def test_an_unknown_link_type_is_counted_as_no_tcp() -> None:
     assert parse_packet(captured(bytes(60), 105)) == tally.NOT_TCP
 
 
 def test_headers_that_are_cut_or_impossible_are_counted() -> None:
     (frame,) = writer.frames([sent(V4)])
-    for size in range(12, 14 + 20 + 14):  # up to the flags of TCP
+    for size in range(12, 14 + 20 + 20):
         packet = captured(frame.data[:size], length=len(frame.data))
         assert parse_packet(packet) == tally.CUT_HEADER
-    without_payload = captured(frame.data[:48], length=len(frame.data))
+    without_payload = captured(frame.data[: 14 + 20 + 20], length=len(frame.data))
     assert parse_packet(without_payload) == segment(V4, b"", len(PAYLOAD))
     no_offset = frame.data[:46] + b"\0" + frame.data[47:]
     too_short = frame.data[:16] + b"\0\x15" + frame.data[18:]
     no_header = frame.data[:14] + b"\x40" + frame.data[15:]
-    for data in (no_offset, too_short, no_header):
+    offset_beyond = frame.data[:46] + b"\xf0" + frame.data[47:]
+    for data in (no_offset, too_short, no_header, offset_beyond):
         assert parse_packet(captured(data)) == tally.CUT_HEADER
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se.capture.layouts import MAX_BLOCK, MAX_PACKET, Packet
+from se.capture.formats import MAX_BLOCK, MAX_PACKET, Packet
 from se.capture.reader import CaptureReader, looks_like_capture
 from se.errors import InputError, NotCaptureError
 from tests.support import pcap_writer as writer

@@ -41,7 +41,7 @@ def test_the_capture_knows_a_name_better_than_the_resolver() -> None:
     assert servers.include(ONE)
     assert not servers.include(TWO)
     assert not servers.include(THREE)
-    assert servers.lead_somewhere
+    assert servers.are_known
     assert resolver.asked == []
 
 
@@ -58,16 +58,16 @@ def test_a_name_that_leads_nowhere_includes_every_server() -> None:
     servers = Servers("prod.solaredge.com", resolver)
     assert servers.include(ONE)
     assert servers.include(TWO)
-    assert not servers.lead_somewhere
+    assert not servers.are_known
     assert resolver.asked == ["prod.solaredge.com"]
 
 
 def test_the_resolver_counts_once_a_connection_goes_where_it_says() -> None:
     servers = Servers("prod.solaredge.com", Resolver(TWO))
     assert servers.include(ONE)  # a server of years ago, for all that is known
-    assert not servers.lead_somewhere
+    assert not servers.are_known
     assert servers.include(TWO)
-    assert servers.lead_somewhere
+    assert servers.are_known
     assert not servers.include(ONE)
 
 
@@ -77,7 +77,7 @@ def test_without_a_name_every_server_is_included() -> None:
     assert servers.include(ONE)
     assert servers.include(TWO)
     assert servers.include(ONE)
-    assert servers.lead_somewhere
+    assert servers.are_known
     assert resolver.asked == []
 
 

@@ -186,6 +186,13 @@ def test_an_inverter_that_starts_again_with_the_same_numbers_is_a_new_connection
         assert Run(OPEN, at(0, b"abc"), *again).text() == "<abc><new"
 
 
+def test_behind_data_a_syn_is_sent_again_within_three_seconds_and_before_within_a_minute() -> None:
+    begun = at(0, b"abc")
+    for sent, time, is_new in ((begun, 2.9, 0), (begun, 3, 1), (OPEN, 59.9, 0), (OPEN, 60, 1)):
+        run = Run(OPEN, sent, OPEN._replace(time=time))
+        assert run.text().count("<") == 1 + is_new, time
+
+
 def test_a_syn_sent_again_changes_nothing() -> None:
     assert Run(OPEN, OPEN, at(0, b"abc"), OPEN, at(3, b"def")).text() == "<abcdef"
     assert Run(OPEN, *(OPEN._replace(time=time) for time in (1, 3, 7, 15, 31))).text() == "<"

@@ -6,9 +6,10 @@ import itertools
 
 import pytest
 
-from se.capture.unpack import unpack_messages
+from se.capture.unpack import peek, unpack_messages
 from se.errors import InputError
 from se.stream import Mark, Stream
+from se.wire.message import Message
 from tests.support import pcap_writer as writer
 from tests.support import site
 from tests.support.pcap_writer import Connection
@@ -17,14 +18,18 @@ DATA = site.joined(site.SENT)
 PCAP = writer.pcap(writer.frames(site.conversation(Connection(), site.SENT)))
 
 
-def unpacked(*chunks: bytes | Mark, follow: bool = False) -> list[bytes | Mark]:
+Unpacked = list[bytes | Message | Mark]
+
+
+def unpacked(*chunks: bytes | Mark, follow: bool = False) -> Unpacked:
     *pieces, end = unpack_messages(iter([*chunks, Mark.END]), "x", follow=follow)
     assert end is Mark.END
     return pieces
 
 
-def joined(pieces: list[bytes | Mark]) -> bytes:
-    return b"".join(piece for piece in pieces if isinstance(piece, bytes))
+def joined(pieces: Unpacked) -> bytes:
+    found = (piece.to_bytes() if isinstance(piece, Message) else piece for piece in pieces)
+    return b"".join(piece for piece in found if isinstance(piece, bytes))
 
 
 @pytest.mark.parametrize("chunk", [DATA, b"\x80" + DATA, b"", b"\x12", b"Dear diary", b"1234"])
@@ -37,6 +42,7 @@ def test_captures_and_hex_dumps_are_unpacked_however_they_are_cut() -> None:
         for size in (1, 3, len(packed)):
             pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
             assert joined(unpacked(*pieces)) == DATA
+    assert unpacked(PCAP) == site.SENT
 
 
 def test_what_comes_behind_printable_noise_is_given_at_once() -> None:
@@ -69,3 +75,17 @@ def test_a_capture_that_ends_too_early_is_an_error_unless_it_is_followed() -> No
     with pytest.raises(InputError, match="x: ends in the middle of a packet"):
         unpacked(PCAP[:-5])
     assert unpacked(PCAP[:-5], follow=True)
+
+
+def test_peeking_takes_nothing_away() -> None:
+    stream: list[bytes | Mark] = [b"a", Mark.IDLE, b"bc", b"defg", Mark.BROKEN, b"h"]
+    start, chunks = peek(iter(stream), lambda start: len(start) < 4)
+    assert start == b"abcdefg"
+    assert list(chunks) == [b"a", b"bc", b"defg", Mark.BROKEN, b"h"]
+
+
+def test_peeking_into_a_short_stream_and_over_a_border() -> None:
+    stream: list[bytes | Mark] = [b"a", Mark.BROKEN, b"bc"]
+    start, chunks = peek(iter(stream), lambda start: len(start) < 4)
+    assert start == b"bc"
+    assert list(chunks) == [b"a", Mark.BROKEN, b"bc"]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from se.capture.unpack import peek
 from se.errors import InputError
 from se.files import read
 from se.files.read import CHUNK, _split_lines, read_chunks, read_lines
@@ -174,19 +173,6 @@ def test_a_closed_stdin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="stdin is closed"):
         read_chunks("-")
-
-
-def test_peeking_takes_nothing_away() -> None:
-    stream: list[bytes | Mark] = [b"a", Mark.IDLE, b"bc", b"defg", Mark.BROKEN, b"h"]
-    start, chunks = peek(iter(stream), lambda start: len(start) < 4)
-    assert start == b"abcdefg"
-    assert list(chunks) == [b"a", b"bc", b"defg", Mark.BROKEN, b"h"]
-
-
-def test_peeking_into_a_short_stream_and_over_a_border() -> None:
-    start, chunks = peek(iter([b"a", Mark.BROKEN, b"bc"]), lambda start: len(start) < 4)
-    assert start == b"bc"
-    assert list(chunks) == [b"a", Mark.BROKEN, b"bc"]
 
 
 def test_lines_are_numbered_and_the_last_one_needs_no_end(path: pathlib.Path) -> None:

@@ -7,7 +7,8 @@ import pathlib
 
 import pytest
 
-from se.capture.reader import Captures, Report
+from se.capture.error_policy import ErrorPolicy
+from se.capture.reader import Captures
 from se.errors import InputError
 from se.programs import captures
 from se.programs.captures import open_captures
@@ -25,8 +26,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def follow(folder: pathlib.Path, output: pathlib.Path | None = None) -> Captures:
-    report = Report(is_folder=True, follow=True)
-    return open_captures(str(folder), report, output=str(output) if output else None)
+    policy = ErrorPolicy(is_folder=True, follow=True)
+    return open_captures(str(folder), policy, output=str(output) if output else None)
 
 
 def steps(source: Captures, count: int = 60) -> Captures:

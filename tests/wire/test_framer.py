@@ -24,6 +24,7 @@ def frame(chunks: Iterable[bytes]) -> list[Happening]:
         else:
             framer.feed(chunk)
         while (event := framer.next_event()) is not None:
+            assert not isinstance(event, Message) or framer.raw == event.to_bytes()
             events.append(event)
     return events
 

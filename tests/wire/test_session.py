@@ -146,6 +146,31 @@ def test_what_cannot_be_decrypted_says_why() -> None:
     assert event == Undecrypted(Message.parse(ENCRYPTED), DecryptionFailure.NO_KEY, None)
 
 
+def test_messages_framed_elsewhere_are_handled_as_their_bytes_are() -> None:
+    cipher = Cipher(KEY, OPENING)
+    messages = [
+        telemetry(1),
+        Message(2, INVERTER, SERVER, Function.SERVER_GET_GMT),
+        telemetry(1),
+        Message(3, INVERTER, SERVER, Function.SERVER_SET_KEY, OPENING),
+        cipher.encrypt(telemetry(4), 9, bytes(20)),
+        Message.parse(ENCRYPTED),
+        Message(5, INVERTER, SERVER, 0x0333, b"power"),
+    ]
+    bytewise, framed = session(), session()
+    expected = feed(bytewise, *messages, now=1446346358.9)
+    for message in messages:
+        framed.receive_message(message, 1446346358.9)
+    assert list(framed.events()) == expected
+    sent = bytewise.data_to_send()
+    assert sent and framed.data_to_send() == sent
+    for number, message in enumerate(messages):  # and with the events taken after each
+        expected = feed(bytewise, message, now=2e9 + number)
+        framed.receive_message(message, 2e9 + number)
+        assert list(framed.events()) == expected
+        assert framed.data_to_send() == bytewise.data_to_send()
+
+
 def test_a_message_that_comes_again_is_acknowledged_again_and_known() -> None:
     server = session()
     events = feed(server, telemetry(1), telemetry(2), telemetry(1))

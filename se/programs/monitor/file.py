@@ -15,6 +15,7 @@ from se.programs.monitor.options import FileOptions
 from se.stop import Stop
 from se.stream import Mark, Stream
 from se.wire.keyring import DecryptionFailure
+from se.wire.message import Message
 from se.wire.session import RecentMessages, Session
 
 
@@ -44,7 +45,7 @@ class FileSource:
 
     def _decode(
         self,
-        chunks: Stream[bytes],
+        chunks: Stream[bytes | Message],
         monitor: Monitor,
         store: SessionStore,
         stop: Stop,
@@ -54,7 +55,9 @@ class FileSource:
         recorded = None if self._follow else modified(self._path)
         size = 0
         for chunk in chunks:
-            if isinstance(chunk, bytes):
+            if isinstance(chunk, Message):
+                session.receive_message(chunk, recorded or time.time())
+            elif isinstance(chunk, bytes):
                 session.receive_data(chunk, recorded or time.time())
                 size += len(chunk)
             elif chunk is not Mark.IDLE:

@@ -1,4 +1,4 @@
-"""The layouts of capture files: how records follow one another, and what a record holds.
+"""The formats of capture files: how records follow one another, and what a record holds.
 
 Sources: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, and for Fritz!Box captures the
 "modified" format of libpcap's savefile readers.
@@ -15,7 +15,7 @@ MAX_PACKET = 1 << 18
 MAX_BLOCK = 1 << 24
 
 # Magic number in the file's own byte order: fractions of a second, record header behind the time.
-_PCAP_LAYOUTS = {
+_PCAP_VARIANTS = {
     0xA1B2C3D4: (1_000_000, "II"),
     0xA1B23C4D: (1_000_000_000, "II"),
     0xA1B2CD34: (1_000_000, "IIIHBx"),  # Fritz!Box: interface, protocol, kind of packet
@@ -39,8 +39,8 @@ class Packet(NamedTuple):
     length: int
 
 
-class Layout(Protocol):
-    """How the records of one kind of file are laid out."""
+class FileFormat(Protocol):
+    """How the records of one kind of file follow one another."""
 
     def next_record(self, data: bytes, at: int) -> tuple[int, Packet | None] | None:
         """The record at `at`: where the next one begins, and its packet, if it holds one.
@@ -54,7 +54,7 @@ class _Pcap:
 
     def __init__(self, order: str, magic: int):
         self._order = order
-        self._fractions, rest = _PCAP_LAYOUTS[magic]
+        self._fractions, rest = _PCAP_VARIANTS[magic]
         self._record = struct.Struct(order + "II" + rest)
         self._link_type: int | None = None
 
@@ -163,8 +163,8 @@ class _Pcapng:
             at += 4 + size + -size % 4
         return _Interface(link_type, snap_length, fractions, offset)
 
-    def _unpack(self, layout: str, body: bytes) -> tuple[int, ...]:
-        return struct.unpack_from(self._order + layout, body)
+    def _unpack(self, code: str, body: bytes) -> tuple[int, ...]:
+        return struct.unpack_from(self._order + code, body)
 
 
 def _cut(body: bytes, start: int, captured: int) -> bytes:
@@ -175,11 +175,11 @@ def _cut(body: bytes, start: int, captured: int) -> bytes:
     return data
 
 
-def layout_of(magic: bytes) -> Layout | None:
-    """The layout of a file that begins with these 4 bytes; None where it is no capture."""
+def format_of(magic: bytes) -> FileFormat | None:
+    """The format of a file that begins with these 4 bytes; None where it is no capture."""
     if magic == _SECTION_HEADER.to_bytes(4, "big"):
         return _Pcapng()
-    for number in _PCAP_LAYOUTS:
+    for number in _PCAP_VARIANTS:
         for order in "<>":
             if magic == struct.pack(order + "I", number):
                 return _Pcap(order, number)
