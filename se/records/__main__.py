@@ -11,7 +11,7 @@ from se.records.table import Table
 
 def describe(table: Table) -> Iterator[str]:
     """One record type in Markdown, line by line."""
-    yield f"#### 0x{table.number:04x} {table.title}, {table.size} bytes"
+    yield f"### 0x{table.number:04x} {table.title}, {table.size} bytes"
     yield ""
     yield f"JSON: `{table.group}`"
     yield ""
@@ -27,7 +27,7 @@ def describe(table: Table) -> Iterator[str]:
 
 
 def document() -> str:
-    """All tables in Markdown, as they stand in the README."""
+    """All tables in Markdown, as they stand in se/README.md."""
     parts = ("\n".join(describe(table)) for table in RECORD_TYPES.values())
     return "\n\n".join(parts) + "\n"
 
