@@ -23,13 +23,16 @@ from se.capture.segment import Direction, Segment
 
 
 def _header(layer: Any) -> Any:
-    """A class of dpkt that parses its header alone; what is behind it stays bytes, in `data`."""
+    """A class of dpkt that parses its header alone; what is behind it stays bytes, in `data`.
+
+    What is too short raises struct.error: dpkt's own making of an object takes a fourth longer.
+    """
     fields = {name: getattr(layer, name, None) for name in ("__hdr__", "__bit_fields__")}
-    return type(layer.__name__, (dpkt.Packet,), fields)
+    return type(layer.__name__, (dpkt.Packet,), {**fields, "__init__": dpkt.Packet.unpack})
 
 
 def _with_extensions(layer: Any) -> Any:
-    """The same of one whose header has no fixed length."""
+    """The same of one whose header has no fixed length; it raises UnpackError."""
     return type(layer.__name__, (layer,), {"_protosw": {}})
 
 
@@ -69,7 +72,7 @@ def parse_packet(packet: Packet) -> Segment | Answer | str:
     try:
         data = _parse_link(packet)
         return tally.NOT_TCP if data is None else _parse_ip(packet, data)
-    except (dpkt.UnpackError, IndexError):
+    except (dpkt.UnpackError, struct.error, IndexError):
         return tally.CUT_HEADER
 
 
