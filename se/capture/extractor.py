@@ -15,7 +15,7 @@ from se.capture.error_policy import ErrorPolicy
 from se.capture.formats import Packet
 from se.capture.layers import Answer, parse_packet
 from se.capture.reader import read_packets
-from se.capture.segment import Data, Direction, Event, Gap, Opened
+from se.capture.segment import Data, Direction, Event, Gap, Opened, Segment
 from se.capture.servers import Servers
 from se.capture.side import Side
 from se.capture.tcp import Reassembler
@@ -50,16 +50,17 @@ class Extractor:
         """Take a packet; gives the messages that it completes."""
         self.packets += 1
         found = parse_packet(packet)
-        if isinstance(found, str):
-            self._unused.add(found, len(packet.data))
-        elif isinstance(found, Answer):
+        if isinstance(found, Segment):
+            return self._handle(self._reassembler.receive(found))
+        if isinstance(found, Answer):
             self._servers.learn(found)
         else:
-            yield from self._handle(self._reassembler.receive(found))
+            self._unused.add(found, len(packet.data))
+        return iter(())
 
     def close(self) -> Iterator[CapturedMessage]:
         """The captures have ended: give the messages behind holes that nothing will fill."""
-        yield from self._handle(self._reassembler.close())
+        return self._handle(self._reassembler.close())
 
     def _handle(self, events: Iterator[Event]) -> Iterator[CapturedMessage]:
         for event in events:

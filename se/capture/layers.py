@@ -1,10 +1,11 @@
 """From a captured packet to its TCP segment or its DNS answer.
 
 Strategy: dpkt parses the headers, one class a layer, from the outside inwards. By themselves its
-classes go on into whatever they recognise, tunnels in tunnels and fragments too, where crafted
-packets make them raise RecursionError or IndexError; so each is taken without what it does about
-its contents, and only what may lead to TCP or DNS is gone on with. What dpkt cannot do stands
-beside it: tags in any number behind any link layer, and lengths as sent. (dpkt 1.9.8)
+classes go on into whatever they recognise, tunnels in tunnels and fragments too: that takes twice
+the time, and crafted packets make them raise RecursionError, IndexError and AttributeError. So
+each is taken without what it does about its contents, and only what may lead to TCP or DNS is gone
+on with. What dpkt cannot do stands beside it: tags in any number behind any link layer, where the
+payload of IP begins and ends, and lengths as sent. (dpkt 1.9.8)
 
 Link types: https://www.tcpdump.org/linktypes.html
 """
@@ -22,12 +23,16 @@ from se.capture.segment import Direction, Segment
 
 
 def _header(layer: Any) -> Any:
-    """A class of dpkt that parses its header alone; the contents stay bytes, in `data`."""
-    return type(layer.__name__, (dpkt.Packet,), {"__hdr__": layer.__hdr__})
+    """A class of dpkt that parses its header alone; what is behind it stays bytes, in `data`.
+
+    What is too short raises struct.error: dpkt's own making of an object takes a fourth longer.
+    """
+    fields = {name: getattr(layer, name, None) for name in ("__hdr__", "__bit_fields__")}
+    return type(layer.__name__, (dpkt.Packet,), {**fields, "__init__": dpkt.Packet.unpack})
 
 
-def _with_options(layer: Any) -> Any:
-    """The same of one whose header has no fixed length."""
+def _with_extensions(layer: Any) -> Any:
+    """The same of one whose header has no fixed length; it raises UnpackError."""
     return type(layer.__name__, (layer,), {"_protosw": {}})
 
 
@@ -39,16 +44,20 @@ _LINKS = {
 }
 # Link types that hold nothing but IP: null and loop behind 4 bytes, the raw ones as it is.
 _IP_AT = {0: 4, 108: 4, 12: 0, 101: 0, 228: 0, 229: 0}
-_VLAN_TAGS = frozenset((0x8100, 0x88A8, 0x9100, 0x9200))
-_IP_TYPES = frozenset((0x0800, 0x86DD))
-_PPP_IP_TYPES = frozenset((0x0021, 0x0057))
-_DNS_PORT = 53
 
 _Tag = _header(dpkt.ethernet.VLANtag8021Q)
 _PPPoE = _header(dpkt.pppoe.PPPoE)
-_PPP = _with_options(dpkt.pppoe.PPP)
-_IP4 = _with_options(dpkt.ip.IP)
-_IP6 = _with_options(dpkt.ip6.IP6)
+_PPP = _with_extensions(dpkt.pppoe.PPP)
+_IP4 = _header(dpkt.ip.IP)
+_IP6 = _with_extensions(dpkt.ip6.IP6)
+_TCP = _header(dpkt.tcp.TCP)
+
+_VLAN_TAGS = frozenset((0x8100, 0x88A8, 0x9100, 0x9200))
+_PPPOE_TYPE = 0x8864
+_IP_TYPES = frozenset((0x0800, 0x86DD))
+_PPP_IP_TYPES = frozenset((0x0021, 0x0057))
+_TCP_PROTOCOL, _UDP_PROTOCOL, _FRAGMENT = 6, 17, 44
+_DNS_PORT = 53
 
 
 class Answer(NamedTuple):
@@ -63,7 +72,7 @@ def parse_packet(packet: Packet) -> Segment | Answer | str:
     try:
         data = _parse_link(packet)
         return tally.NOT_TCP if data is None else _parse_ip(packet, data)
-    except (dpkt.UnpackError, IndexError):
+    except (dpkt.UnpackError, struct.error, IndexError):
         return tally.CUT_HEADER
 
 
@@ -80,10 +89,11 @@ def _parse_link(packet: Packet) -> bytes | None:
         layer = _Tag(layer.data)
         kind = layer.type
     is_ip = kind in _IP_TYPES
-    if kind == dpkt.ethernet.ETH_TYPE_PPPoE:
+    if kind == _PPPOE_TYPE:
         layer = _PPP(_PPPoE(layer.data).data)
         is_ip = layer.p in _PPP_IP_TYPES
-    return bytes(layer.data) if is_ip else None
+    data: bytes = layer.data
+    return data if is_ip else None
 
 
 def _parse_ip(packet: Packet, data: bytes) -> Segment | Answer | str:
@@ -91,39 +101,41 @@ def _parse_ip(packet: Packet, data: bytes) -> Segment | Answer | str:
     if version == 4:
         ip = _IP4(data)
         is_fragment = ip.mf or ip.offset
-        header, total = 4 * ip.hl, ip.len
+        start, end, protocol = 4 * ip.hl, ip.len, ip.p
     elif version == 6:
-        if data[6] == dpkt.ip.IP_PROTO_FRAGMENT:  # an AttributeError, where more headers follow
+        if data[6] == _FRAGMENT:  # an AttributeError, where more headers follow
             return tally.FRAGMENT
         ip = _IP6(data)
-        is_fragment = dpkt.ip.IP_PROTO_FRAGMENT in ip.extension_hdrs
-        header = ip.__hdr_len__ + sum(each.length for each in ip.all_extension_headers)
-        total = ip.plen and ip.__hdr_len__ + ip.plen
+        is_fragment = _FRAGMENT in ip.extension_hdrs
+        start = ip.__hdr_len__ + sum(each.length for each in ip.all_extension_headers)
+        end = ip.plen and ip.__hdr_len__ + ip.plen
+        protocol = getattr(ip, "p", None)  # none where it is encrypted
     else:
         return tally.NOT_TCP
     if is_fragment:
         return tally.FRAGMENT
-    # 0 is what a network card that cuts the segments itself is given: then all there is counts
-    length = (total or packet.length - len(packet.data) + len(data)) - header
-    protocol = getattr(ip, "p", None)  # none where it is encrypted
-    if protocol == dpkt.ip.IP_PROTO_TCP:
-        return _parse_tcp(packet, ip, length)
-    return _parse_dns(ip) if protocol == dpkt.ip.IP_PROTO_UDP else tally.NOT_TCP
+    if not end:  # for a network card that cuts the segments itself: then all there is counts
+        end = len(data) + packet.length - len(packet.data)
+    if start < ip.__hdr_len__:
+        return tally.CUT_HEADER
+    if protocol == _TCP_PROTOCOL:
+        return _parse_tcp(packet, ip, data[start:end], end - start)
+    return _parse_dns(data[start:end]) if protocol == _UDP_PROTOCOL else tally.NOT_TCP
 
 
-def _parse_tcp(packet: Packet, ip: Any, length: int) -> Segment | str:
-    """The segment in an IP packet whose payload was `length` bytes long when it was sent."""
-    tcp = dpkt.tcp.TCP(ip.data)
-    length -= 4 * tcp.off
-    if length < 0:
+def _parse_tcp(packet: Packet, ip: Any, data: bytes, length: int) -> Segment | str:
+    """The segment in an IP packet; it was `length` bytes long when it was sent."""
+    tcp = _TCP(data)
+    header = 4 * tcp.off
+    if not tcp.__hdr_len__ <= header <= length:
         return tally.CUT_HEADER
     direction = Direction(ip.src, tcp.sport, ip.dst, tcp.dport)
-    return Segment(packet.time, direction, tcp.seq, tcp.flags, tcp.data[:length], length)
+    return Segment(packet.time, direction, tcp.seq, tcp.flags, data[header:], length - header)
 
 
-def _parse_dns(ip: Any) -> Answer | str:
+def _parse_dns(data: bytes) -> Answer | str:
     """The addresses in a DNS answer; everything else is of no use."""
-    udp = dpkt.udp.UDP(ip.data)
+    udp = dpkt.udp.UDP(data)
     if udp.sport != _DNS_PORT:
         return tally.NOT_TCP
     try:

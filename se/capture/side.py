@@ -59,8 +59,9 @@ class Side:
 
     def begins_with_tls(self, data: bytes) -> bool:
         """Whether these are its first bytes, and those of an inverter's TLS connection."""
-        _, _, dest, dest_port = self.direction
-        return not self._fed and self._servers.expect_tls(dest, dest_port, data)
+        if self._fed:
+            return False
+        return self._servers.expect_tls(self.direction.dest, self.direction.dest_port, data)
 
     def is_other_traffic(self, discarded: Discarded) -> bool:
         """Whether it is not worth waiting any longer for a first message, as these bytes are none.

@@ -199,7 +199,8 @@ class Reassembler:
         """Look at all directions for old holes, and for those that have fallen silent."""
         self._swept = now
         for stream in list(self._streams.values()):
-            yield from self._skip_holes(stream, now - HOLE_WAIT_S)
+            if stream.waiting:
+                yield from self._skip_holes(stream, now - HOLE_WAIT_S)
             if now - stream.seen > IDLE_S:
                 yield from self._close(stream.direction)
 
