@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -57,3 +59,14 @@ def wait_until(fact: Callable[..., object], what: str, seconds: float = 20) -> N
     while not fact():
         assert time.monotonic() < deadline, f"still not: {what}"
         time.sleep(0.01)
+
+
+def wait_until_it_heeds_sigterm(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a program has loaded what it needs and looks after SIGTERM itself."""
+    status = pathlib.Path(f"/proc/{process.pid}/status")
+
+    def caught() -> int:
+        signals = re.search(r"^SigCgt:\s*(\w+)$", status.read_text(), re.MULTILINE)
+        return int(signals[1], 16) & 1 << (signal.SIGTERM - 1) if signals else 0
+
+    wait_until(caught, "a handler of SIGTERM")

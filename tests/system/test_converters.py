@@ -26,7 +26,15 @@ import pytest
 
 from tests.support.day import day_lines, day_messages
 from tests.support.pcap_writer import Connection, frames, pcap
-from tests.support.processes import ROOT, command, environment, run, start, wait_until
+from tests.support.processes import (
+    ROOT,
+    command,
+    environment,
+    run,
+    start,
+    wait_until,
+    wait_until_it_heeds_sigterm,
+)
 
 CONVERTERS = ["se2state.py", "se2csv.py", "se2graphite.py", "pickle2graphite.py"]
 GRAPHITE = ["se2graphite.py", "pickle2graphite.py"]
@@ -482,6 +490,7 @@ def test_a_service_ends_at_once_while_the_server_is_away(name: str) -> None:
         assert process.stdin and process.stderr
         process.stdin.write(line(1))
         process.stdin.flush()
+        wait_until_it_heeds_sigterm(process)
         time.sleep(0.5)
         process.terminate()
         assert process.wait(10) == 0
